@@ -1,0 +1,76 @@
+"""Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+
+G_u, G_f, G_o = sigma(W [a, x] + b); c~ = tanh(W_c [a, x] + b_c); c' = G_u * c~ + G_f * c; a' = G_o * tanh(c').
+Gates in the order u, f, o, c~; `extra` keeps tanh(c').
+"""
+
+from __future__ import annotations
+
+from gencli.cells.cell import LANE_BYTES, Cell, RecurrentProduct
+from gencli.kernels.activations import sigmoid, tanh
+from gencli.kernels.compile import kernel
+from gencli.kernels.tile import PANEL_BYTES, product
+from gencli.kernels.vector import load, store
+
+
+@kernel
+def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+    """Run rows [first, last) through all steps; arrays as in cells/cell.py, `recurrent` in panels."""
+    T, B, N = gates.shape
+    Hp = N // 4
+    lanes = LANE_BYTES // gates.itemsize
+    panels = N // (PANEL_BYTES // gates.itemsize)
+    for t in range(T):
+        row = t * B + first
+        product(state, row * Hp, Hp, last - first, hidden_size, recurrent, 0, hidden_size, panels, gates, row * N, N, 1)
+        for b in range(first, last):
+            g, s = (t * B + b) * N, (t * B + b) * Hp
+            kept = keep[t + 1, b]
+            for j in range(0, Hp, lanes):
+                u = sigmoid(load(gates, g + j))
+                f = sigmoid(load(gates, g + Hp + j))
+                o = sigmoid(load(gates, g + 2 * Hp + j))
+                candidate = tanh(load(gates, g + 3 * Hp + j))
+                c = u * candidate + f * load(memory, s + j)
+                h = tanh(c)
+                store(gates, g + j, u)
+                store(gates, g + Hp + j, f)
+                store(gates, g + 2 * Hp + j, o)
+                store(gates, g + 3 * Hp + j, candidate)
+                store(extra, s + j, h)
+                store(output, s + j, o * h)
+                store(state, s + B * Hp + j, o * h * kept)
+                store(memory, s + B * Hp + j, c * kept)
+
+
+@kernel
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_state, d_memory, relu, first, last):
+    """Gradients before activation, into `gates`; `d_state` and `d_memory` carry da and dc from step to step."""
+    T, B, N = gates.shape
+    Hp = N // 4
+    lanes = LANE_BYTES // gates.itemsize
+    panels = Hp // (PANEL_BYTES // gates.itemsize)
+    d_state[first:last] = 0
+    d_memory[first:last] = 0
+    for t in range(T - 1, -1, -1):
+        for b in range(first, last):
+            g, s = (t * B + b) * N, (t * B + b) * Hp
+            kept = keep[t + 1, b]
+            for j in range(0, Hp, lanes):
+                u, f = load(gates, g + j), load(gates, g + Hp + j)
+                o, candidate = load(gates, g + 2 * Hp + j), load(gates, g + 3 * Hp + j)
+                h = load(extra, s + j)
+                da = load(d_output, s + j) + load(d_state, b * Hp + j) * kept
+                dc = load(d_memory, b * Hp + j) * kept + da * o * (1.0 - h * h)
+                store(gates, g + j, dc * candidate * u * (1.0 - u))
+                store(gates, g + Hp + j, dc * load(memory, s + j) * f * (1.0 - f))
+                store(gates, g + 2 * Hp + j, da * h * o * (1.0 - o))
+                store(gates, g + 3 * Hp + j, dc * u * (1.0 - candidate * candidate))
+                store(d_memory, b * Hp + j, dc * f)
+        row = (t * B + first) * N
+        product(gates, row, N, last - first, N, recurrent_t, 0, N, panels, d_state, first * Hp, Hp, 0)
+
+
+CELL = Cell(
+    4, (RecurrentProduct("state", 0, 4),), forward, backward, has_memory=True, has_extra=True, forget_gate=1
+)

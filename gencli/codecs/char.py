@@ -1,0 +1,98 @@
+"""Characters <-> ids: <EOS> is 0, <UNK> 1, the characters follow from 2 on in the order of their code points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.codecs.codec import EOS, UNK
+from gencli.config import Level, check
+from gencli.documents import Document
+from gencli.errors import ModelFileError
+
+FIRST = 2  # the id of the first character
+REPLACEMENT = 0xFFFD  # what <UNK> decodes to
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The code points (N,) of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+@dataclass(frozen=True)
+class CharCodec:
+    """One id a character. `characters` holds the vocabulary, strictly ascending."""
+
+    characters: str
+    level: ClassVar[Level] = "char"
+    side_sizes: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V: the characters, <EOS> and <UNK>."""
+        return FIRST + len(self.characters)
+
+    @classmethod
+    def fit(cls, documents: Sequence[Document], min_count: int = 1) -> CharCodec:
+        """The characters seen at least min_count times; OptionError where that leaves none."""
+        check(min_count >= 1, f"--min-count {min_count}: must be at least 1")
+        counts = np.bincount(code_points("".join(document.text for document in documents)))
+        kept = np.flatnonzero(counts >= min_count)
+        check(len(kept) > 0, f"--min-count {min_count}: no character occurs that often; lower it")
+        return cls("".join(map(chr, kept)))
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> CharCodec:
+        """The codec that gave this state; ModelFileError where none can have."""
+        characters = state.get("characters")
+        if state.get("level") != cls.level or not isinstance(characters, str) or not characters:
+            raise ModelFileError('codec state: needs level "char" and a text of characters; the model file is damaged')
+        if np.any(np.diff(code_points(characters).astype(np.int64)) <= 0):
+            raise ModelFileError("codec state: characters out of order or repeated; the model file is damaged")
+        return cls(characters)
+
+    def state(self) -> dict[str, Any]:
+        """Everything from_state needs, as plain JSON."""
+        return {"level": self.level, "characters": self.characters}
+
+    def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
+        """The ids (N,) of a text, <EOS> at the end unless told otherwise; <UNK> for characters never seen."""
+        codes = code_points(text)
+        ids = np.full(len(codes) + eos, EOS, np.int32)
+        known, places = self._places(codes)
+        ids[: len(codes)] = np.where(known, places + FIRST, UNK)
+        return ids
+
+    def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
+        """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes U+FFFD."""
+        index = np.asarray(ids, np.int64)
+        table = np.concatenate([np.array([0, REPLACEMENT], np.uint32), self._alphabet])
+        return bytes(table[index[index != EOS]].astype("<u4")).decode("utf-32-le", "surrogatepass")
+
+    def unknown(self, text: str) -> list[str]:
+        """The distinct characters of a text that the vocabulary lacks, in order of appearance."""
+        codes = code_points(text)
+        known, _ = self._places(codes)
+        return list(dict.fromkeys(map(chr, codes[~known])))
+
+    def symbol(self, index: int) -> str:
+        """A label for tables: the character itself if it is printable, else its escape, such as \\n."""
+        if index < FIRST:
+            return ("<EOS>", "<UNK>")[index]
+        character = self.characters[index - FIRST]
+        return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+    def _places(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which codes (N,) the vocabulary has, and the place of each in it (that of a neighbour where it has not)."""
+        places = np.minimum(np.searchsorted(self._alphabet, codes), len(self._alphabet) - 1)
+        return self._alphabet[places] == codes, places
+
+    @cached_property
+    def _alphabet(self) -> NDArray[np.uint32]:
+        """The code points (V - 2,) of the characters, ascending."""
+        return code_points(self.characters)

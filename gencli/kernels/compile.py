@@ -1,0 +1,136 @@
+"""The one decorator of compiled code, and the folder where machine code is kept.
+
+Numba stamps cached machine code with the source file of the function alone, so that after an edit or an upgrade of a
+callee's file the old code would still run. Here the folder's name is a hash of everything the code depends on: all
+sources of kernels and cells, the versions of numba and llvmlite, and the processor's name and features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core import event
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.registry import cpu_target
+
+ROOT = Path(__file__).resolve().parent.parent
+# A tick of the event "numba:compile" counts each function once, its callees included in its time.
+_COMPILE_EVENT = "numba:compile"
+
+
+def processor() -> tuple[str, frozenset[str]]:
+    """Name and features of the processor that Numba compiles for (its overrides included)."""
+    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    return name, frozenset(feature[1:] for feature in features.split(",") if feature.startswith("+"))
+
+
+def cache_key() -> str:
+    """A hash that changes whenever machine code compiled before must not run any more."""
+    digest = hashlib.sha256()
+    for folder in ("kernels", "cells"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    name, features = processor()
+    digest.update(repr((numba.__version__, llvmlite.__version__, name, sorted(features))).encode())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder, or one under the temporary folder where that cannot be written."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = home / "gencli" / f"kernels-{cache_key()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        fallback = Path(tempfile.gettempdir()) / f"gencli-{os.getuid() if hasattr(os, 'getuid') else 'user'}" / folder.name
+        fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return fallback
+
+
+CACHE_FOLDER = _cache_folder()
+
+
+class _KeyedLocator(_CacheLocator):  # type: ignore[misc]
+    """Every kernel's machine code in one keyed folder; the key is the only stamp."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._name = Path(py_file).stem
+
+    def get_cache_path(self) -> str:
+        return str(CACHE_FOLDER)
+
+    def get_source_stamp(self) -> str:
+        return CACHE_FOLDER.name
+
+    def get_disambiguator(self) -> str:
+        return self._name
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _KeyedLocator:
+        return cls(py_func, py_file)
+
+
+class _KeyedImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (_KeyedLocator,)
+
+
+class _KeyedCache(FunctionCache):  # type: ignore[misc]
+    _impl_class = _KeyedImpl
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` without the interpreter's lock, its machine code kept in the keyed folder.
+
+    Divisions by zero follow IEEE 754, as NumPy's do.
+    """
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled._cache = _KeyedCache(function)
+    return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a small function that only other kernels call; LLVM places it in its callers, and no file is kept."""
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+class CompileClock(event.Listener):  # type: ignore[misc]
+    """Adds up the seconds spent compiling while it is installed; loading from the folder does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.on_begin: Callable[[], None] | None = None  # told once, when the first compilation begins
+        self._depth = 0
+        self._since = 0.0
+
+    def on_start(self, event: Any) -> None:
+        """The outermost compilation begins."""
+        if self._depth == 0:
+            self._since = time.perf_counter()
+            if self.on_begin is not None:
+                announce, self.on_begin = self.on_begin, None
+                announce()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        """The outermost compilation ends."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._since
+
+    def __enter__(self) -> CompileClock:
+        event.register(_COMPILE_EVENT, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.unregister(_COMPILE_EVENT, self)

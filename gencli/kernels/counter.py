@@ -1,0 +1,52 @@
+"""Random numbers from counters: a value depends on its name (seed, step, layer, row, unit), never on who drew before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gencli.kernels.compile import inlined, kernel
+
+
+def mix(*words: int) -> int:
+    """A 64-bit key from whole numbers: splitmix64's finaliser after each (Steele et al. 2014, figure 15)."""
+    key = 0x9E3779B97F4A7C15
+    for word in words:
+        key = (key ^ (word & 0xFFFFFFFFFFFFFFFF)) & 0xFFFFFFFFFFFFFFFF
+        key = ((key ^ (key >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        key = ((key ^ (key >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        key = ((key ^ (key >> 31)) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    return key
+
+
+def uniform(*words: int) -> float:
+    """A number in [0, 1) with 53 random bits, from whole numbers."""
+    return (mix(*words) >> 11) * 2.0**-53
+
+
+@inlined
+def _scramble(word):
+    """A bijection of 32-bit words in which every input bit moves every output bit: MurmurHash3's finaliser."""
+    word = np.uint32(word ^ (word >> np.uint32(16)))
+    word = np.uint32(word * np.uint32(0x85EBCA6B))
+    word = np.uint32(word ^ (word >> np.uint32(13)))
+    word = np.uint32(word * np.uint32(0xC2B2AE35))
+    return np.uint32(word ^ (word >> np.uint32(16)))
+
+
+@kernel
+def drop_out(x, key, threshold, scale, first, last):
+    """Zero the elements of rows [first, last) of x (T, B, N) whose 32 random bits fall below threshold; scale the rest.
+
+    The bits depend on the key and on the element's place (t, b, j).
+    """
+    T, B, N = x.shape
+    low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
+    flat = x.reshape(-1)
+    for t in range(T):
+        for b in range(first, last):
+            row = _scramble(np.uint32(_scramble(np.uint32(t ^ low)) + np.uint32(b)))
+            row = np.uint32(row ^ high)
+            at = (t * B + b) * N
+            for j in range(N):
+                bits = _scramble(np.uint32(row + np.uint32(np.uint32(j) * np.uint32(0x9E3779B1))))
+                flat[at + j] = flat[at + j] * scale if bits >= threshold else x.dtype.type(0)

@@ -1,0 +1,196 @@
+"""Products over packed weights: a register tile, written as LLVM vector code, and the loops that run it.
+
+Weights lie in panels of `panel_width` columns, k-major: panel p of a (K, N) matrix is the contiguous block
+W[:, p * width : (p + 1) * width]. A tile of ROWS x 2 registers stays in registers over the whole of k; plain loops
+cannot make Numba keep it there. Every tile adds its products in the order of k, one fused multiply-add each, whatever
+its number of rows: a row's bits do not depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from gencli.kernels.compile import inlined, processor
+from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
+
+VECTORS = 2  # registers side by side in a panel
+PANEL_BYTES = VECTORS * REGISTER_BYTES
+# Thirty-two registers hold a tile of 12 x 2 sums; sixteen hold one of 6 x 2.
+_MANY_REGISTERS = REGISTER_BYTES == 64 or not any(f.startswith("sse") for f in processor()[1])
+TALL = 12 if _MANY_REGISTERS else 6
+MIDDLE = 8 if _MANY_REGISTERS else 4
+DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
+
+
+def panel_width(dtype: Any) -> int:
+    """Columns of a panel for an element type: 32 of float32 on AVX-512."""
+    return PANEL_BYTES // np.dtype(dtype).itemsize
+
+
+def padded(size: int, dtype: Any) -> int:
+    """`size` rounded up to whole panels."""
+    width = panel_width(dtype)
+    return -(-size // width) * width
+
+
+class _TileCode:
+    """Emits one tile's code: C (+)= A @ panel over k, the sums in phi nodes so that they never leave registers."""
+
+    def __init__(self, builder: Any, dtype: types.Float, rows: int) -> None:
+        self.builder, self.rows = builder, rows
+        self.scalar, self.vector = scalar_of(dtype), vector_of(dtype)
+        self.align = dtype.bitwidth // 8
+        self.fma = f"llvm.fma.{suffix(self.vector)}"
+
+    def number(self, n: int) -> Any:
+        """A 64-bit constant."""
+        return ir.Constant(ir.IntType(64), n)
+
+    def at(self, address: Any, kind: Any) -> Any:
+        """A pointer to an address."""
+        return self.builder.inttoptr(address, kind.as_pointer())
+
+    def read(self, address: Any, kind: Any) -> Any:
+        """The number or vector at an address."""
+        value = self.builder.load(self.at(address, kind))
+        value.align = self.align
+        return value
+
+    def row_addresses(self, first: Any, stride: Any) -> list[Any]:
+        """Addresses of the tile's rows."""
+        addresses = [first]
+        for _ in range(self.rows - 1):
+            addresses.append(self.builder.add(addresses[-1], stride))
+        return addresses
+
+    def places(self, c: Any, c_row: Any) -> list[Any]:
+        """Addresses of the tile's registers in C, row by row."""
+        return [
+            self.builder.add(row, self.number(REGISTER_BYTES * j))
+            for row in self.row_addresses(c, c_row)
+            for j in range(VECTORS)
+        ]
+
+    def start(self, accumulate: Any, places: list[Any]) -> list[Any]:
+        """The sums before k = 0: what C holds, or zero."""
+        b = self.builder
+        before, loading, begin = b.block, b.append_basic_block("load"), b.append_basic_block("begin")
+        b.cbranch(b.icmp_signed("!=", accumulate, self.number(0)), loading, begin)
+        b.position_at_end(loading)
+        held = [self.read(place, self.vector) for place in places]
+        b.branch(begin)
+        b.position_at_end(begin)
+        sums = []
+        for value in held:
+            phi = b.phi(self.vector)
+            phi.add_incoming(ir.Constant(self.vector, [0.0] * self.vector.count), before)
+            phi.add_incoming(value, loading)
+            sums.append(phi)
+        return sums
+
+    def loop(self, sums: list[Any], a: Any, a_row: Any, a_k: Any, panel: Any, k: Any) -> list[Any]:
+        """The sums after all of k; k >= 1."""
+        b = self.builder
+        rows = self.row_addresses(a, a_row)
+        before, body, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
+        b.branch(body)
+        b.position_at_end(body)
+        step, offset, column = (b.phi(ir.IntType(64)) for _ in range(3))
+        phis = [b.phi(self.vector) for _ in sums]
+        weights = [self.read(b.add(column, self.number(REGISTER_BYTES * j)), self.vector) for j in range(VECTORS)]
+        new = []
+        for i, row in enumerate(rows):
+            left = spread(b, self.read(b.add(row, offset), self.scalar), self.vector)
+            for j in range(VECTORS):
+                new.append(call_intrinsic(b, self.fma, self.vector, [left, weights[j], phis[i * VECTORS + j]]))
+        following = b.add(step, self.number(1))
+        for phi, first, then in (
+            (step, self.number(0), following),
+            (offset, self.number(0), b.add(offset, a_k)),
+            (column, panel, b.add(column, self.number(PANEL_BYTES))),
+            *zip(phis, sums, new, strict=True),
+        ):
+            phi.add_incoming(first, before)
+            phi.add_incoming(then, body)
+        b.cbranch(b.icmp_signed("<", following, k), body, after)
+        b.position_at_end(after)
+        return new
+
+
+@intrinsic(prefer_literal=True)
+def _tile(typing: Any, rows: Any, like: Any, a: Any, a_row: Any, a_k: Any, panel: Any, k: Any, c: Any, c_row: Any, add: Any) -> Any:
+    """C (rows, width) (+)= A (rows, k) @ panel (k, width); addresses and strides in bytes, `like` gives the type.
+
+    `add` is 0 to overwrite C, else its sums begin with what C holds.
+    """
+    dtype = types.float32 if like.bitwidth == 32 else types.float64
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, a, a_row, a_k, panel, k, c, c_row, add = args
+        code = _TileCode(builder, dtype, rows.literal_value)
+        places = code.places(c, c_row)
+        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, k)
+        for place, value in zip(places, sums, strict=True):
+            builder.store(value, code.at(place, code.vector)).align = code.align
+        return context.get_dummy_value()
+
+    return types.void(rows, like, *[types.intp] * 8), codegen
+
+
+@intrinsic
+def size_of(typing: Any, like: Any) -> Any:
+    """size_of(number): bytes of its type, known when compiled."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(64), like.bitwidth // 8)
+
+    return types.intp(like), codegen
+
+
+@inlined
+def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
+    """C (m, width) (+)= A (m, k) @ panel: the rows in tiles from the tallest to the single one."""
+    i = 0
+    while m - i >= TALL:
+        _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += TALL
+    while m - i >= MIDDLE:
+        _tile(MIDDLE, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += MIDDLE
+    while m - i >= 4:
+        _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += 4
+    while m - i >= 2:
+        _tile(2, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += 2
+    if m - i == 1:
+        _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+
+
+@inlined
+def product(x, x_at, x_row, m, k, weights, weights_at, panel_rows, count, out, out_at, out_row, accumulate):
+    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
+
+    Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
+    """
+    zero = weights.dtype.type(0)
+    item = size_of(zero)
+    x_data = x.ctypes.data + x_at * item
+    data = weights.ctypes.data + weights_at * item
+    column = out.ctypes.data + out_at * item
+    for _ in range(count):
+        done = 0
+        held = accumulate
+        while done < k:
+            block = min(DEPTH, k - done)
+            left = x_data + done * item
+            tile_rows(zero, left, x_row * item, item, m, data + done * PANEL_BYTES, block, column, out_row * item, held)
+            held = 1
+            done += block
+        data += panel_rows * PANEL_BYTES
+        column += PANEL_BYTES

@@ -1,0 +1,215 @@
+"""The network: embedding, a stack of recurrent layers, softmax. Threads own rows going through it, columns of gradients.
+
+Three passes: `learn` (losses and all gradients), `losses` (forward alone) and `logits` (one step, for sampling).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.batches import Batch
+from gencli.cells.cell import Cell
+from gencli.config import NetworkConfig
+from gencli.kernels.counter import drop_out, mix
+from gencli.kernels.dense import BLOCK
+from gencli.kernels.threads import Team, bounds
+from gencli.kernels.tile import panel_width
+from gencli.layers.embedding import Embedding
+from gencli.layers.output import SoftmaxOutput
+from gencli.layers.recurrent import RecurrentLayer
+from gencli.layers.window import State, WindowInput, window_input
+from gencli.parameters import Layout, initial_values
+
+Array = NDArray[Any]
+
+
+def cell_named(name: str) -> Cell:
+    """The cell of a name in config.CellName: the one in the file of that name."""
+    cell: Cell = import_module(f"gencli.cells.{name.replace('-', '_')}").CELL
+    return cell
+
+
+class Network:
+    """Parameters, gradients and the passes over them. After changing `flat`, call `transpose()` before `learn`."""
+
+    def __init__(self, config: NetworkConfig, team: Team, dtype: Any = np.float32) -> None:
+        self.config, self.team = config, team
+        self.cell = cell_named(config.cell)
+        self.layout = Layout(config, self.cell, dtype)
+        self.flat, self.gradient = self.layout.new(), np.zeros(0, dtype)
+        self.layers = [
+            RecurrentLayer(config, self.cell, self.layout, self.flat, i) for i in range(config.layers)
+        ]
+        sizes = config.side_sizes
+        self.side_offsets = np.cumsum([0, *sizes[:-1]])[: len(sizes)].astype(np.int32)
+        table = self.layout.view(self.flat, "tokens.table")
+        self.embedding = Embedding(table, self._side_tables(self.flat), self.layers[0].bias)
+        self.output = SoftmaxOutput(config, self.layout, self.flat)
+        self._allocated = (0, 0)
+        self._scratch = [np.zeros(0, dtype)] * team.size
+
+    def _side_tables(self, flat: Array) -> Array:
+        """All side tables, which lie one after another, as one (S, N) table."""
+        names = [name for name in self.layout.tensors if name.startswith("side.")]
+        if not names:
+            return np.zeros((0, self.layers[0].columns), self.layout.dtype)
+        places = self.layout.places
+        stacked: Array = flat[places[names[0]].start : places[names[-1]].stop]
+        return stacked.reshape(-1, self.layers[0].columns)
+
+    def initialise(self, seed: int) -> None:
+        """Draw initial parameters."""
+        self.flat[:] = self.layout.lay(initial_values(self.config, self.cell, seed))
+        self.transpose()
+
+    def tensors(self) -> dict[str, Array]:
+        """Copies of all tensors in their plain shapes."""
+        return self.layout.plain(self.flat)
+
+    def load(self, tensors: dict[str, Array]) -> None:
+        """Take over plain tensors; ModelFileError where they do not fit."""
+        self.flat[:] = self.layout.lay(tensors)
+        self.transpose()
+
+    def transpose(self) -> None:
+        """Pack the transposed weights anew."""
+
+        def job(share: int, shares: int) -> None:
+            for layer in self.layers:
+                layer.transpose(share, shares)
+            self.output.transpose(share, shares)
+
+        self.team.run(job)
+
+    def state(self, rows: int) -> State:
+        """A zero state for batches of `rows` rows."""
+        return State(self.config.layers, rows, self.layers[0].width, self.layout.dtype)
+
+    def _prepare(self, T: int, B: int) -> None:
+        """Arrays for a window of T steps and B rows, kept from window to window where they suffice."""
+        if B != self._allocated[1] or T > self._allocated[0]:
+            for layer in self.layers:
+                layer.allocate(T, B)
+            self.output.allocate(T, B)
+            dtype, width = self.layout.dtype, panel_width(self.layout.dtype)
+            self._d_output = np.zeros((T, B, self.layers[0].width), dtype)
+            self._row_logits = np.zeros((1, B, self.output.columns), dtype)
+            spare = -(-self.layers[0].columns // width)
+            self._scratch = [np.zeros((BLOCK + spare, width), dtype) for _ in range(self.team.size)]
+            self._allocated = (T, B)
+
+    def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int | None) -> None:
+        """All layers over one window for rows [first, last); `key` names the dropout masks, None drops nothing."""
+        if first == last:
+            return
+        for i, layer in enumerate(self.layers):
+            kept = fed.keep[0, first:last, None]
+            layer.state[0, first:last] = state.hidden[i, first:last] * kept
+            if self.cell.has_memory:
+                layer.memory[0, first:last] = state.memory[i, first:last] * kept
+            if i == 0:
+                self.embedding.forward(fed, layer.gates[:T], first, last)
+            else:
+                layer.feed(self.layers[i - 1].output, T, first, last)
+            layer.forward(fed.keep, T, first, last)
+            state.hidden[i, first:last] = layer.state[T, first:last]
+            if self.cell.has_memory:
+                state.memory[i, first:last] = layer.memory[T, first:last]
+            self._drop(layer.output[:T], key, i, first, last)
+
+    def _drop(self, x: Array, key: int | None, layer: int, first: int, last: int) -> None:
+        """Dropout of one layer's output, or of its gradient: the same mask for the same key."""
+        if key is not None and self.config.dropout > 0:
+            threshold = np.uint32(min(self.config.dropout * 2.0**32, 2.0**32 - 1))
+            scale = x.dtype.type(1.0 / (1.0 - self.config.dropout))
+            drop_out(x, np.uint64(mix(key, layer)), threshold, scale, first, last)
+
+    def learn(self, batch: Batch, state: State, key: int) -> Array:
+        """Losses (T, B) of a batch in nats, and in `gradient` that of their weighted mean; `state` moves on.
+
+        `key` names the dropout masks: the same key, the same masks, whatever the threads.
+        """
+        T, B = batch.inputs.shape
+        self._prepare(T, B)
+        if self.gradient.size == 0:
+            self.gradient = self.layout.new()
+        fed = window_input(batch.inputs, batch.starts, batch.side, self.side_offsets, self.layout.dtype)
+        weights = batch.weights.astype(self.layout.dtype)
+        losses = np.zeros((T, B), self.layout.dtype)
+        scale = 1.0 / max(float(weights.sum(dtype=np.float64)), 1.0)
+
+        def pass_rows(share: int, shares: int) -> None:
+            first, last = bounds(B, share, shares)
+            if first == last:
+                return
+            self._forward(fed, state, T, first, last, key)
+            top = self.layers[-1].output
+            self.output.loss(top, batch.targets, weights, scale, losses, first, last)
+            self.output.backward(self._d_output, T, first, last)
+            self._backward(fed, T, first, last, key)
+
+        def gather(share: int, shares: int) -> None:
+            self._gather(fed, T, share, shares)
+
+        self.team.run(pass_rows)
+        self.team.run(gather)
+        return losses
+
+    def _backward(self, fed: WindowInput, T: int, first: int, last: int, key: int) -> None:
+        """All layers backwards for rows [first, last); d_output passes down in place, layer by layer."""
+        d_output = self._d_output[:T]
+        for i in range(len(self.layers) - 1, -1, -1):
+            self._drop(d_output, key, i, first, last)
+            self.layers[i].backward(fed.keep, d_output, T, first, last)
+            if i > 0:
+                self.layers[i].feed_back(d_output, T, first, last)
+
+    def _gather(self, fed: WindowInput, T: int, share: int, shares: int) -> None:
+        """Gradients of all parameters over the window: one share of the columns of each tensor."""
+        scratch, gradient = self._scratch[share], self.gradient
+        for i, layer in enumerate(self.layers):
+            below = self.layers[i - 1].output if i > 0 else None
+            layer.gradient(self.layout, gradient, below, T, scratch, share, shares)
+        d_table = self.layout.view(gradient, "tokens.table")
+        d_gates = self.layers[0].gates[:T]
+        self.embedding.gradient(fed, d_gates, d_table, self._side_tables(gradient), share, shares)
+        self.output.gradient(self.layout, gradient, self.layers[-1].output, T, scratch, share, shares)
+
+    def losses(self, batch: Batch, state: State) -> Array:
+        """Losses (T, B) of a batch in nats, nothing dropped, nothing learned; `state` moves on."""
+        T, B = batch.inputs.shape
+        self._prepare(T, B)
+        fed = window_input(batch.inputs, batch.starts, batch.side, self.side_offsets, self.layout.dtype)
+        losses = np.zeros((T, B), self.layout.dtype)
+
+        def pass_rows(share: int, shares: int) -> None:
+            first, last = bounds(B, share, shares)
+            if first == last:
+                return
+            self._forward(fed, state, T, first, last, None)
+            top = self.layers[-1].output
+            self.output.token_losses(top, batch.targets, losses, self._row_logits, first, last)
+
+        self.team.run(pass_rows)
+        return losses
+
+    def logits(self, inputs: Array, starts: Array, side: Array, state: State) -> Array:
+        """Logits (T, B, V) of a window: inputs (T, B), starts (T, B), side (F, T, B); `state` moves on."""
+        T, B = inputs.shape
+        self._prepare(T, B)
+        fed = window_input(inputs, starts, side, self.side_offsets, self.layout.dtype)
+        logits = np.zeros((T, B, self.output.columns), self.layout.dtype)
+
+        def pass_rows(share: int, shares: int) -> None:
+            first, last = bounds(B, share, shares)
+            if first == last:
+                return
+            self._forward(fed, state, T, first, last, None)
+            self.output.logits(self.layers[-1].output, logits, first, last)
+
+        self.team.run(pass_rows)
+        return logits

@@ -1,0 +1,94 @@
+"""Clipping, AdamW and the learning rate's schedule, over a network's flat vectors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.config import check
+from gencli.kernels.adamw import CHUNK, adamw, squared_norms
+from gencli.kernels.threads import bounds
+from gencli.network import Network
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How gradients become steps."""
+
+    lr: float = 0.003  # the schedule's peak
+    clip: float = 1.0  # global norm above which the gradient is scaled down; 0 = off
+    clip_value: float = 0.0  # each element is first held to [-clip_value, clip_value]; 0 = off
+    weight_decay: float = 0.01  # decoupled; of matrices and tables, not of biases and peepholes
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+    def __post_init__(self) -> None:
+        check(0 < self.lr <= 10 and math.isfinite(self.lr), f"--lr {self.lr}: must be above 0 and at most 10")
+        check(self.clip >= 0, f"--clip {self.clip}: must be 0 (off) or above")
+        check(self.clip_value >= 0, f"--clip-value {self.clip_value}: must be 0 (off) or above")
+        check(0 <= self.weight_decay < 1, f"--weight-decay {self.weight_decay}: must be at least 0 and below 1")
+        check(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be at least 0 and below 1")
+
+
+def learning_rate(progress: float, warmup: float, peak: float, final_share: float = 0.05) -> float:
+    """Linear warm-up, then a half cosine down to `final_share` of the peak (Loshchilov & Hutter 2017, equation 5).
+
+    `progress` in [0, 1] is the part of training that is over, `warmup` the part of it spent rising.
+    """
+    if progress < warmup:
+        return peak * progress / warmup
+    rest = (min(progress, 1.0) - warmup) / max(1.0 - warmup, 1e-9)
+    return peak * (final_share + (1.0 - final_share) * 0.5 * (1.0 + math.cos(math.pi * rest)))
+
+
+class AdamW:
+    """The moments of one network's parameters, and the steps they make."""
+
+    def __init__(self, network: Network, config: OptimizerConfig) -> None:
+        self.network, self.config = network, config
+        self.mean, self.variance = network.layout.new(), network.layout.new()
+        self.steps = 0
+        self._sums = np.zeros(-(-network.layout.size // CHUNK), network.layout.dtype)
+
+    def gradient_norm(self) -> float:
+        """The gradient's global norm, after clipping by value where that is on."""
+        network = self.network
+        limit = network.layout.dtype.type(self.config.clip_value)
+
+        def job(share: int, shares: int) -> None:
+            squared_norms(network.gradient, limit, self._sums, *bounds(len(self._sums), share, shares))
+
+        network.team.run(job)
+        return math.sqrt(float(self._sums.sum(dtype=np.float64)))
+
+    def step(self, rate: float) -> float:
+        """Clip, move the parameters by one AdamW step, pack them anew; gives the norm before clipping by norm.
+
+        A norm that is not finite changes nothing.
+        """
+        config, network = self.config, self.network
+        norm = self.gradient_norm()
+        if not math.isfinite(norm):
+            return norm
+        self.steps += 1
+        scale = config.clip / norm if 0 < config.clip < norm else 1.0
+        corrections = 1 - config.beta1**self.steps, 1 - config.beta2**self.steps
+        arrays = (network.flat, network.gradient, self.mean, self.variance)
+        numbers = (scale, rate, config.beta1, config.beta2, *corrections)
+        decayed, size = network.layout.decayed, network.layout.size
+
+        def job(share: int, shares: int) -> None:
+            # Shares meet at multiples of CHUNK, so that no register spans two of them.
+            first, last = (min(n * CHUNK, size) for n in bounds(len(self._sums), share, shares))
+            adamw(*arrays, *numbers, config.weight_decay, first, max(first, min(last, decayed)))
+            adamw(*arrays, *numbers, 0.0, min(last, max(first, decayed)), last)
+
+        network.team.run(job)
+        network.transpose()
+        return norm
