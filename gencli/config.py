@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,7 +12,7 @@ CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
 Level = Literal["char"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]
 Activation = Literal["tanh", "relu"]
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32"]
 
 
 def check(condition: bool, message: str) -> None:
@@ -47,3 +48,68 @@ class NetworkConfig:
         check(0.0 <= self.dropout < 1.0, f"--dropout {self.dropout}: must be at least 0 and below 1")
         check(self.activation == "tanh" or self.cell == "rnn", f"--activation {self.activation}: only --cell rnn has it")
         check(all(size >= 1 for size in self.side_sizes), f"side sizes {self.side_sizes}: each must be at least 1")
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How gradients become steps."""
+
+    lr: float = 0.003  # the schedule's peak
+    clip: float = 1.0  # global norm above which the gradient is scaled down; 0 = off
+    clip_value: float = 0.0  # each element is first held to [-clip_value, clip_value]; 0 = off
+    weight_decay: float = 0.01  # decoupled; of matrices and tables, not of biases and peepholes
+    warmup: float = 0.05  # share of training in which the rate rises from 0
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+    def __post_init__(self) -> None:
+        check(0 < self.lr <= 10, f"--lr {self.lr}: must be above 0 and at most 10")
+        check(0 <= self.clip < math.inf, f"--clip {self.clip}: must be 0 (off) or above")
+        check(0 <= self.clip_value < math.inf, f"--clip-value {self.clip_value}: must be 0 (off) or above")
+        check(0 <= self.weight_decay < 1, f"--weight-decay {self.weight_decay}: must be at least 0 and below 1")
+        check(0 <= self.warmup < 1, f"--warmup {self.warmup}: must be at least 0 and below 1")
+        check(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long, on what windows, and from which seed a network learns."""
+
+    optimizer: OptimizerConfig = OptimizerConfig()
+    batch_size: int = 64  # B: rows side by side
+    seq_length: int = 64  # T: steps between two cuts of the gradient
+    epochs: float = 20.0  # passes over the training documents; the schedule anneals to them
+    minutes: float | None = None  # a budget of wall-clock time, to which the schedule anneals instead
+    max_steps: int | None = None  # ends training, and the schedule, earlier
+    patience: int = 0  # evaluations without a better validation loss before training ends; 0 = never
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        check(1 <= self.batch_size <= 65536, f"--batch-size {self.batch_size}: must lie between 1 and 65536")
+        check(1 <= self.seq_length <= 65536, f"--seq-length {self.seq_length}: must lie between 1 and 65536")
+        check(0 < self.epochs < math.inf, f"--epochs {self.epochs}: must be above 0")
+        minutes = self.minutes
+        check(minutes is None or 0 < minutes < math.inf, f"--minutes {minutes}: must be above 0")
+        check(self.max_steps is None or self.max_steps >= 1, f"--max-steps {self.max_steps}: must be at least 1")
+        check(self.patience >= 0, f"--patience {self.patience}: must be 0 (off) or above")
+        check(0 <= self.seed < 2**63, f"--seed {self.seed}: must lie between 0 and 2**63 - 1")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How tokens are drawn."""
+
+    temperature: float = 0.8  # logits are divided by it; 0 = always the likeliest token
+    top_k: int = 0  # draw among the k likeliest; 0 = all
+    top_p: float = 1.0  # draw among the likeliest that together reach this probability
+    max_length: int = 500  # tokens after the prompt
+    stop: tuple[str, ...] = ()  # a sample ends before the first of these texts that it writes
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        check(0 <= self.temperature <= 100, f"--temperature {self.temperature}: must lie between 0 and 100")
+        check(self.top_k >= 0, f"--top-k {self.top_k}: must be 0 (off) or above")
+        check(0 < self.top_p <= 1, f"--top-p {self.top_p}: must be above 0 and at most 1")
+        check(self.max_length >= 1, f"--max-length {self.max_length}: must be at least 1")
+        check(all(self.stop), "--stop: must not be an empty text")
+        check(0 <= self.seed < 2**63, f"--seed {self.seed}: must lie between 0 and 2**63 - 1")

@@ -36,11 +36,12 @@ def cell_named(name: str) -> Cell:
 class Network:
     """Parameters, gradients and the passes over them. After changing `flat`, call `transpose()` before `learn`."""
 
-    def __init__(self, config: NetworkConfig, team: Team, dtype: Any = np.float32) -> None:
+    def __init__(self, config: NetworkConfig, team: Team, dtype: Any = np.float32, flat: Array | None = None) -> None:
         self.config, self.team = config, team
         self.cell = cell_named(config.cell)
         self.layout = Layout(config, self.cell, dtype)
-        self.flat, self.gradient = self.layout.new(), np.zeros(0, dtype)
+        self.flat = self.layout.new() if flat is None else flat
+        self.gradient = np.zeros(0, dtype)  # made by the first `learn`
         self.layers = [
             RecurrentLayer(config, self.cell, self.layout, self.flat, i) for i in range(config.layers)
         ]
@@ -60,6 +61,10 @@ class Network:
         places = self.layout.places
         stacked: Array = flat[places[names[0]].start : places[names[-1]].stop]
         return stacked.reshape(-1, self.layers[0].columns)
+
+    def reader(self) -> Network:
+        """A second network on the same parameters, for forward passes over windows of another shape."""
+        return Network(self.config, self.team, self.layout.dtype, self.flat)
 
     def initialise(self, seed: int) -> None:
         """Draw initial parameters."""
@@ -213,3 +218,11 @@ class Network:
 
         self.team.run(pass_rows)
         return logits
+
+    def read(self, ids: Array, state: State) -> Array:
+        """Read a document's first ids (P,) from its beginning in `state` (one row): logits (P + 1, V) of each next token."""
+        inputs = np.concatenate([np.zeros(1, np.int32), ids])[:, None]
+        starts = np.zeros_like(inputs, np.bool_)
+        starts[0] = True
+        side = np.zeros((0, len(inputs), 1), np.int32)
+        return self.logits(inputs, starts, side, state)[:, 0, : self.config.vocabulary_size]

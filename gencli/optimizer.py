@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.config import check
+from gencli.config import OptimizerConfig
 from gencli.kernels.adamw import CHUNK, adamw, squared_norms
 from gencli.kernels.threads import bounds
 from gencli.network import Network
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """How gradients become steps."""
-
-    lr: float = 0.003  # the schedule's peak
-    clip: float = 1.0  # global norm above which the gradient is scaled down; 0 = off
-    clip_value: float = 0.0  # each element is first held to [-clip_value, clip_value]; 0 = off
-    weight_decay: float = 0.01  # decoupled; of matrices and tables, not of biases and peepholes
-    beta1: float = 0.9
-    beta2: float = 0.99
-
-    def __post_init__(self) -> None:
-        check(0 < self.lr <= 10 and math.isfinite(self.lr), f"--lr {self.lr}: must be above 0 and at most 10")
-        check(self.clip >= 0, f"--clip {self.clip}: must be 0 (off) or above")
-        check(self.clip_value >= 0, f"--clip-value {self.clip_value}: must be 0 (off) or above")
-        check(0 <= self.weight_decay < 1, f"--weight-decay {self.weight_decay}: must be at least 0 and below 1")
-        check(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be at least 0 and below 1")
 
 
 def learning_rate(progress: float, warmup: float, peak: float, final_share: float = 0.05) -> float:
@@ -55,6 +35,10 @@ class AdamW:
         self.mean, self.variance = network.layout.new(), network.layout.new()
         self.steps = 0
         self._sums = np.zeros(-(-network.layout.size // CHUNK), network.layout.dtype)
+
+    def reset(self) -> None:
+        """Forget all moments."""
+        self.mean[:], self.variance[:], self.steps = 0, 0, 0
 
     def gradient_norm(self) -> float:
         """The gradient's global norm, after clipping by value where that is on."""

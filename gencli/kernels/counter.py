@@ -18,11 +18,6 @@ def mix(*words: int) -> int:
     return key
 
 
-def uniform(*words: int) -> float:
-    """A number in [0, 1) with 53 random bits, from whole numbers."""
-    return (mix(*words) >> 11) * 2.0**-53
-
-
 @inlined
 def _scramble(word):
     """A bijection of 32-bit words in which every input bit moves every output bit: MurmurHash3's finaliser."""
@@ -50,3 +45,16 @@ def drop_out(x, key, threshold, scale, first, last):
             for j in range(N):
                 bits = _scramble(np.uint32(row + np.uint32(np.uint32(j) * np.uint32(0x9E3779B1))))
                 flat[at + j] = flat[at + j] * scale if bits >= threshold else x.dtype.type(0)
+
+
+@kernel
+def uniforms(key, indices, positions, out):
+    """out[i] in [0, 1), 53 random bits named by (key, indices[i], positions[i]); all uint64 but out."""
+    for i in range(indices.size):
+        word = np.uint64(key)
+        for part in (indices[i], positions[i]):
+            word = np.uint64(word ^ part)
+            word = np.uint64((word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9))
+            word = np.uint64((word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB))
+            word = np.uint64((word ^ (word >> np.uint64(31))) + np.uint64(0x9E3779B97F4A7C15))
+        out[i] = np.float64(word >> np.uint64(11)) * 2.0**-53

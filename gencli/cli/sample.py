@@ -1,0 +1,135 @@
+"""`gencli sample`: let a model write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gencli.cli.metrics import json_line
+from gencli.config import SampleConfig, check
+from gencli.errors import OptionError
+
+if TYPE_CHECKING:
+    from gencli.model import Sample
+
+DEFAULT = SampleConfig()
+FIELDS = ("text", "tokens", "logprob", "finish", "novel", "seed")  # of a sample, in JSON
+WHICH, HOW, OUTPUT = "What to write", "How to draw", "Output"
+
+
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model file, as gencli train writes them.")],
+    count: Annotated[int, typer.Option("-n", "--count", help="How many samples.", rich_help_panel=WHICH)] = 1,
+    prompt: Annotated[
+        str, typer.Option("-p", "--prompt", help="Text that begins every sample.", rich_help_panel=WHICH)
+    ] = "",
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse a prompt with characters the model never saw.", rich_help_panel=WHICH),
+    ] = False,
+    max_length: Annotated[
+        int, typer.Option("-l", "--max-length", help="Most symbols after the prompt.", rich_help_panel=WHICH)
+    ] = DEFAULT.max_length,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="End a sample before this text; may be repeated.", rich_help_panel=WHICH),
+    ] = None,
+    unique: Annotated[bool, typer.Option("--unique", help="No sample twice.", rich_help_panel=WHICH)] = False,
+    novel: Annotated[
+        bool, typer.Option("--novel", help="Nothing that stood in the corpus.", rich_help_panel=WHICH)
+    ] = False,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            "-t",
+            "--temperature",
+            help="Below 1 tamer, above 1 wilder; 0: the likeliest symbol, always.",
+            rich_help_panel=HOW,
+        ),
+    ] = DEFAULT.temperature,
+    top_k: Annotated[
+        int, typer.Option(help="Draw among so many likeliest symbols; 0: all.", rich_help_panel=HOW)
+    ] = DEFAULT.top_k,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            help="Draw among the likeliest symbols that together reach this probability.", rich_help_panel=HOW
+        ),
+    ] = DEFAULT.top_p,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same samples.", rich_help_panel=HOW)
+    ] = DEFAULT.seed,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; they change nothing but time. Default: all.", rich_help_panel=HOW)
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="One object of JSON a line, log-probabilities in nats.", rich_help_panel=OUTPUT),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.", rich_help_panel=OUTPUT)
+    ] = None,
+) -> None:
+    """Write new texts with a model."""
+    from gencli.display import open_console
+    from gencli.files import check_writable
+    from gencli.kernels.compile import CompileClock
+    from gencli.model import load
+
+    config = SampleConfig(temperature, top_k, top_p, max_length, tuple(stop or ()), seed)
+    check(count >= 1, f"--count {count}: must be at least 1")
+    if output is not None:
+        check_writable(output, OptionError)
+        check(output.resolve() != model.resolve(), f"-o {output}: is the model itself; name another file")
+    with CompileClock() as clock:
+        clock.on_begin = announce_compiling
+        loaded = load(model, threads)
+        unknown = [] if strict else loaded.unknown(prompt)
+        if unknown:
+            names = ", ".join(repr(symbol) for symbol in unknown)
+            typer.echo(f"gencli: warning: --prompt: the model has never seen {names}; left out", err=True)
+        plain = output is None and not as_json
+        if plain and count == 1 and not unique and not novel and open_console(sys.stdout).is_terminal:
+            for piece in loaded.stream(prompt, config, strict=strict):
+                typer.echo(piece, nl=False)
+            typer.echo()
+            return
+        drawn = loaded.samples(count, prompt, config, unique=unique, novel=novel, strict=strict)
+        lines = formatted(drawn, as_json, apart=loaded.info.documents != "line")
+        found = write_lines(lines, output)
+    if found < count:
+        typer.echo(f"gencli: warning: found {found} of the {count} samples asked for; try a higher -t", err=True)
+
+
+def announce_compiling() -> None:
+    """Say why nothing seems to happen."""
+    typer.echo("compiling kernels for this processor, once ...", err=True)
+
+
+def formatted(samples: Iterable[Sample], as_json: bool, apart: bool) -> Iterator[str]:
+    """What to write for each sample; with `apart` a blank line before all but the first."""
+    for place, each in enumerate(samples):
+        if as_json:
+            yield json_line({name: getattr(each, name) for name in FIELDS})
+        else:
+            yield f"\n{each.text}" if apart and place > 0 else each.text
+
+
+def write_lines(lines: Iterable[str], output: Path | None) -> int:
+    """Write to stdout, each as it comes, or to a file, all or nothing; gives how many there were."""
+    from gencli.files import write_atomically
+
+    if output is not None:
+        kept = list(lines)
+        data = "".join(f"{line}\n" for line in kept)
+        write_atomically(output, data.encode("utf-8", "surrogatepass"), OptionError)
+        return len(kept)
+    count = 0
+    for line in lines:
+        typer.echo(line)
+        count += 1
+    return count

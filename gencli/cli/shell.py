@@ -1,0 +1,91 @@
+"""What every command is wrapped in: one line for each error, exit codes, and quiet when a pipe breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperCommand
+
+from gencli.errors import GencliError
+
+FAULT, INTERRUPTED = 1, 130
+
+
+class Command(TyperCommand):
+    """A command whose errors end it with one line on stderr; the whole traceback under `gencli --debug`."""
+
+    def invoke(self, ctx: Any) -> None:
+        """Run the command; typer.Exit with its exit code where it did not succeed."""
+        try:
+            super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except (typer.Exit, typer.Abort):
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # nothing may reach the user as a traceback
+            raise typer.Exit(report(error, debug=bool(ctx.find_root().params.get("debug")))) from error
+
+
+def report(error: BaseException, debug: bool = False) -> int:
+    """Tell the user in one line, under `debug` with the traceback before it; gives the exit code."""
+    if isinstance(error, BrokenPipeError):
+        _discard_output()
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, OSError):  # what is left to write would fail again at exit
+        _discard_output()
+    with contextlib.suppress(OSError):
+        if debug:
+            traceback.print_exception(error)
+        typer.echo(f"gencli: error: {describe(error)}", err=True)
+    return FAULT
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, GencliError):
+        line = str(error)
+    elif isinstance(error, MemoryError):
+        line = "out of memory; give smaller texts, or a smaller --batch-size or --hidden-size"
+    elif isinstance(error, OSError):
+        line = f"{error.filename or 'output'}: {error.strerror or error}"
+    else:
+        line = f"unexpected {type(error).__name__}: {error}; `gencli --debug` before the command shows where"
+    return " ".join(line.split())
+
+
+def guarded(application: Callable[[], Any]) -> NoReturn:
+    """Run the whole application and exit, its last output flushed; characters a terminal lacks are escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    code: Any = 0
+    try:
+        application()
+    except SystemExit as end:
+        code = end.code
+    except BrokenPipeError as error:
+        code = report(error)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError as error:
+        code = report(error) or code
+    sys.exit(code)
+
+
+def _discard_output() -> None:
+    """Point stdout at nothing, so that the flush at exit cannot fail."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)

@@ -1,0 +1,167 @@
+"""`gencli train`: options -> a request to train."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gencli.config import Activation, CellName, DocumentMode, Level, check
+
+DATA, NETWORK, SCHEDULE, OUTPUT = "What to learn from", "The network", "How to train", "Output"
+CHOSEN = "default: chosen from the corpus"
+
+
+def train(
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            help="A bundled corpus (see gencli corpora), a file, a folder, or - for stdin; several are joined."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The model file. Default: the source's name + .safetensors, here."),
+    ] = None,
+    level: Annotated[Literal["auto", Level], typer.Option(help="What a symbol is.", rich_help_panel=DATA)] = "auto",
+    documents: Annotated[
+        Literal["auto", DocumentMode],
+        typer.Option(help="What a document is; stream: one long text. auto: by the layout.", rich_help_panel=DATA),
+    ] = "auto",
+    encoding: Annotated[str, typer.Option(help="How the text is encoded.", rich_help_panel=DATA)] = "utf-8",
+    min_count: Annotated[int, typer.Option(help="Symbols seen less often count as unknown.", rich_help_panel=DATA)] = 1,
+    valid: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Validate on this file's documents.", rich_help_panel=DATA)
+    ] = None,
+    val_fraction: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the corpus held out to validate on; 0: none. Default: 0.1, less if large.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    cell: Annotated[
+        CellName | None, typer.Option(help="The recurrent cell. Default: lstm.", rich_help_panel=NETWORK)
+    ] = None,
+    hidden_size: Annotated[
+        int | None, typer.Option(help=f"Units of each layer; {CHOSEN}.", rich_help_panel=NETWORK)
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option(help=f"Layers, one upon the other; {CHOSEN}.", rich_help_panel=NETWORK)
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Share of each layer's outputs dropped in training, 0 to 1; {CHOSEN}.", rich_help_panel=NETWORK
+        ),
+    ] = None,
+    activation: Annotated[
+        Activation, typer.Option(help="The activation of --cell rnn.", rich_help_panel=NETWORK)
+    ] = "tanh",
+    init_from: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Begin with this model's weights and vocabulary.", rich_help_panel=NETWORK),
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help=f"Passes over the corpus; {CHOSEN}.", rich_help_panel=SCHEDULE)
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Train that many minutes instead; the schedule fits itself to them.", rich_help_panel=SCHEDULE
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="End after that many steps, if not before.", rich_help_panel=SCHEDULE)
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("-b", "--batch-size", help=f"Rows of text side by side; {CHOSEN}.", rich_help_panel=SCHEDULE),
+    ] = None,
+    seq_length: Annotated[
+        int | None, typer.Option(help=f"Symbols a gradient reaches back; {CHOSEN}.", rich_help_panel=SCHEDULE)
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help=f"Highest learning rate; {CHOSEN}.", rich_help_panel=SCHEDULE)
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option(help="Highest norm of the gradient; 0: off. Default: 1.", rich_help_panel=SCHEDULE)
+    ] = None,
+    clip_value: Annotated[
+        float | None,
+        typer.Option(help="Hold each gradient to plus or minus this; 0: off, the default.", rich_help_panel=SCHEDULE),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decay of weights, of AdamW. Default: 0.01.", rich_help_panel=SCHEDULE)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="End after so many evaluations without a better loss; 0: never, the default.", rich_help_panel=SCHEDULE
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same model. Default: 1.", rich_help_panel=SCHEDULE)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; they change nothing but time. Default: all.", rich_help_panel=SCHEDULE)
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the products.", rich_help_panel=SCHEDULE)
+    ] = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with an interrupted run, with its settings.", rich_help_panel=SCHEDULE),
+    ] = False,
+    sample_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Show samples every so many evaluations; 0: never. Default: ten times a run.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a line of JSON for each record of training.", rich_help_panel=OUTPUT),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the losses: .png, .svg or .pdf.", rich_help_panel=OUTPUT)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and its cost; train nothing.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)] = False,
+) -> None:
+    """Learn from names or texts and save a model. Ctrl-C saves what was learned."""
+    from gencli.cli.training_run import Request, carry_out, check_outputs
+    from gencli.model import default_threads
+    from gencli.recipe import Choices
+
+    given = locals()
+    choices = Choices(**{field.name: given[field.name] for field in fields(Choices)})
+    check(precision != "bfloat16", "--precision bfloat16: not offered yet; use float32")
+    check(threads is None or threads >= 1, f"--threads {threads}: must be at least 1")
+    check(sample_every is None or sample_every >= 0, f"--sample-every {sample_every}: must be 0 (never) or above")
+    request = Request(
+        sources=source,
+        output=output or default_output(source),
+        threads=threads or default_threads(),
+        threads_asked=threads,
+        resume=resume,
+        init_from=init_from,
+        sample_every=sample_every,
+        metrics=metrics,
+        plot=plot,
+        dry_run=dry_run,
+        quiet=quiet,
+    )
+    check_outputs(request, choices)
+    raise typer.Exit(carry_out(request, choices))
+
+
+def default_output(sources: list[str]) -> Path:
+    """The first source's name, its last suffix off, with `.safetensors`, in the working folder."""
+    path = Path(sources[0])
+    name = "stdin" if sources[0] == "-" else path.resolve().name if path.is_dir() else path.stem
+    return Path(f"{name or 'model'}.safetensors")

@@ -1,0 +1,203 @@
+"""A run of `gencli train`: refuse, plan, learn, save; interrupts and what is told about them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gencli.cli.metrics import Metrics
+from gencli.cli.shell import INTERRUPTED
+from gencli.config import check
+from gencli.display import TrainingDisplay, open_console
+from gencli.display_tables import cost_lines, plan_table
+from gencli.errors import GencliError, OptionError
+from gencli.estimate import estimate, memory_bytes, parameter_count
+from gencli.files import check_writable
+from gencli.kernels.compile import CompileClock
+from gencli.model import load, start_training
+from gencli.model_file import read_model, read_resume, resume_path
+from gencli.plot import check_plot_path, draw_losses
+from gencli.recipe import Choices
+from gencli.training import Training
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run as asked for, but for the choices of its plan."""
+
+    sources: list[str]
+    output: Path
+    threads: int
+    threads_asked: int | None = None
+    resume: bool = False
+    init_from: Path | None = None
+    sample_every: int | None = None
+    metrics: Path | None = None
+    plot: Path | None = None
+    dry_run: bool = False
+    quiet: bool = False
+
+    def resume_command(self, valid: str | None) -> str:
+        """The command that goes on where this run stopped; the settings of training lie in the resume file."""
+        words = ["gencli", "train", *self.sources, "-o", str(self.output), "--resume"]
+        options: dict[str, object] = {"--valid": valid, "--threads": self.threads_asked}
+        options |= {"--sample-every": self.sample_every, "--metrics": self.metrics, "--plot": self.plot}
+        for option, value in options.items():
+            words += [] if value is None else [option, str(value)]
+        return shlex.join(words + ["--quiet"] * self.quiet)
+
+
+def check_outputs(request: Request, choices: Choices) -> None:
+    """Refuse, before anything is read, what could not be written at the end; OptionError names the option."""
+    read = {Path(source).resolve() for source in [*request.sources, choices.valid] if source not in (None, "-")}
+    written = {"-o": request.output, "--metrics": request.metrics, "--plot": request.plot}
+    for option, path in written.items():
+        if path is not None:
+            check(path.resolve() not in read, f"{option} {path}: is also a source; name another file")
+            others = [other for name, other in written.items() if name != option]
+            check(path not in others, f"{option} {path}: two outputs in one file; name another")
+    if not request.dry_run:
+        check_writable(request.output, OptionError)
+        refuse_foreign(request.output, False)
+        refuse_foreign(resume_path(request.output), True)
+        if request.metrics is not None:
+            check_writable(request.metrics, OptionError)
+    if request.plot is not None:
+        check_plot_path(request.plot)
+
+
+def refuse_foreign(path: Path, resume: bool) -> None:
+    """OptionError where a file stands that gencli did not write; an empty one is nobody's."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        if resume:
+            read_resume(path)
+        else:
+            read_model(path)
+    except GencliError as error:
+        message = f"{path}: exists and is no model file that this gencli wrote; move it away, or name another with -o"
+        raise OptionError(message) from error
+
+
+def carry_out(request: Request, choices: Choices) -> int:
+    """Plan, and train or tell the cost; gives the exit code."""
+    display = TrainingDisplay(open_console(), request.quiet)
+    with CompileClock() as clock:
+        clock.on_begin = display.compiling
+        training = prepare(request, choices)
+        if request.dry_run:
+            return tell_cost(request, training)
+        show_plan(request, training, display)
+        training.on_compile = display.compiling
+        interrupted = not learn(request, training, display)
+    if request.plot is not None and training.progress.history:
+        draw_losses(request.plot, training.progress.history, training.plan.corpus_name)
+    if interrupted:
+        tell_resume(request, training)
+        return INTERRUPTED
+    display.note(conclusion(training))
+    return 0
+
+
+def prepare(request: Request, choices: Choices) -> Training:
+    """The run, ready to begin or to go on."""
+    if not request.resume:
+        begin = load(request.init_from, request.threads) if request.init_from is not None else None
+        return start_training(
+            request.sources, request.output, choices, request.threads, begin, sample_every=request.sample_every
+        )
+    training = Training.resume(request.sources, request.output, request.threads, sample_every=request.sample_every)
+    for field in fields(choices):
+        asked, held = getattr(choices, field.name), getattr(training.plan.choices, field.name)
+        option = f"--{field.name.replace('_', '-')}"
+        message = f"{option} {asked}: the run to resume has another; leave {option} out, or train without --resume"
+        check(asked in (field.default, held), message)
+    return training
+
+
+def show_plan(request: Request, training: Training, display: TrainingDisplay) -> None:
+    """The plan before training starts, with what should be known of it."""
+    plan = training.plan
+    cost = parameter_count(plan), memory_bytes(plan)
+    display.show(plan_table(plan, request.output, *cost, display.console.width))
+    if plan.skipped_files:
+        display.note(f"skipped: {plan.skipped_files} files that are no {plan.choices.encoding} text")
+    if request.resume:
+        display.note(f"going on after step {training.progress.step:,}")
+    elif training.resume_path.exists():
+        display.note(f"{training.resume_path}: the interrupted run it belongs to is given up for this one")
+
+
+def tell_cost(request: Request, training: Training) -> int:
+    """Print the plan and what it would cost; nothing is saved."""
+    training.network.team.close()
+    cost = estimate(training.plan, request.threads)
+    console = open_console(sys.stdout)
+    console.print(plan_table(training.plan, request.output, cost.parameters, cost.memory_bytes, console.width))
+    for line in cost_lines(cost, request.threads):
+        typer.echo(line)
+    return 0
+
+
+def learn(request: Request, training: Training, display: TrainingDisplay) -> bool:
+    """Train, showing and noting each record; gives whether training came to its end."""
+    display.begin(training.plan)
+    with (
+        Metrics(request.metrics, append=request.resume) as metrics,
+        saving_on_interrupt(training, display),
+        display,
+    ):
+        try:
+            for step in training.fit():
+                if step.compile_seconds is not None:
+                    display.compiled(step.compile_seconds)
+                display.update(step)
+                metrics.write(step)
+        except KeyboardInterrupt:  # the second: what was saved before must do
+            return False
+    return training.finished
+
+
+@contextmanager
+def saving_on_interrupt(training: Training, display: TrainingDisplay) -> Iterator[None]:
+    """The first Ctrl-C asks the run to save and end; a second one ends it at once."""
+
+    def ask(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        training.interrupt()
+        display.note_at_once("saving after this step; Ctrl-C again ends at once")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def tell_resume(request: Request, training: Training) -> None:
+    """Print the command that goes on; it is no progress report, so it is not held back by --quiet."""
+    piped = " (pipe the same text in again)" if "-" in request.sources else ""
+    typer.echo(f"interrupted at step {training.progress.step:,}; to go on{piped}:", err=True)
+    typer.echo(request.resume_command(training.plan.choices.valid), err=True)
+
+
+def conclusion(training: Training) -> str:
+    """One line on what there is now and what to do with it."""
+    losses = []
+    if training.best_loss is not None:
+        losses.append(f"validation loss {training.best_loss:.3f}")
+    last = training.progress.history[-1]["train_loss"] if training.progress.history else None
+    if last is not None and math.isfinite(last):
+        losses.append(f"training loss {last:.3f}")
+    facts = ", ".join([*losses, f"{training.seconds():.1f} s"])
+    return f"{training.output}: {facts}; try: {shlex.join(['gencli', 'sample', str(training.output), '-n', '10'])}"

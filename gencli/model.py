@@ -1,0 +1,191 @@
+"""A trained model in a Python program: load it, sample from it, score with it; or train one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from gencli.config import SampleConfig, check
+from gencli.errors import OptionError
+from gencli.kernels.threads import Team
+from gencli.model_file import ModelInfo, StoredModel, read_model
+from gencli.network import Network
+from gencli.recipe import Choices, document_hash, make_plan
+from gencli.sampling import BATCH, Drawn, Sampler
+from gencli.scoring import Score, next_tokens, score_stream, score_texts
+from gencli.training import Training
+
+ATTEMPTS = 100  # samples drawn for each one wanted before --unique or --novel gives up
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text that a model wrote."""
+
+    text: str  # the prompt and what follows it
+    tokens: int  # <EOS> included
+    logprob: float  # nats, of the whole text under the model itself: temperature 1, nothing cut off
+    finish: Literal["eos", "length", "stop"]
+    novel: bool | None  # whether it is none of the corpus's documents; None where the corpus was one long text
+    seed: int
+    index: int  # which of the seed's samples
+
+
+def default_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Model:
+    """A trained network with its vocabulary and history."""
+
+    def __init__(self, stored: StoredModel, threads: int | None = None) -> None:
+        check(threads is None or threads >= 1, f"--threads {threads}: must be at least 1")
+        self.stored, self.codec = stored, stored.codec
+        self.network = Network(stored.network, Team(threads or default_threads()))
+        self.network.load(stored.tensors)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What it learned from, and how."""
+        return self.stored.info
+
+    @property
+    def writes_ends(self) -> bool:
+        """Whether it learned where documents end; one trained on a stream did not."""
+        return self.info.documents != "stream"
+
+    def unknown(self, text: str) -> list[str]:
+        """The distinct symbols of a text that the vocabulary lacks, in order of appearance."""
+        return self.codec.unknown(text)
+
+    def sample(
+        self,
+        n: int = 1,
+        prompt: str = "",
+        *,
+        unique: bool = False,
+        novel: bool = False,
+        strict: bool = False,
+        **settings: Any,
+    ) -> list[Sample]:
+        """`n` samples; `settings` are SampleConfig's fields. Fewer where unique or novel ones cannot be found.
+
+        Symbols of the prompt that the vocabulary lacks are left out, or with `strict` raise OptionError.
+        """
+        return list(self.samples(n, prompt, SampleConfig(**settings), unique=unique, novel=novel, strict=strict))
+
+    def samples(
+        self,
+        n: int,
+        prompt: str,
+        config: SampleConfig,
+        *,
+        unique: bool = False,
+        novel: bool = False,
+        strict: bool = False,
+    ) -> Iterator[Sample]:
+        """The seed's samples in order of their numbers, those that `unique` and `novel` ask for, until there are n."""
+        check(n >= 1, f"--count {n}: must be at least 1")
+        check(not novel or self.writes_ends, "--novel: this model learned from one long text, not from documents")
+        sampler = Sampler(self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends)
+        seen: set[str] = set()
+        found, begin, limit = 0, 0, n * (ATTEMPTS if unique or novel else 1)
+        while found < n and begin < limit:
+            # What is drawn beyond need costs time but changes nothing: a sample depends on its number alone.
+            end = min(begin + min(BATCH, max(n - found, 16 if unique or novel else 1)), limit)
+            for drawn in sampler.draw(range(begin, end)):
+                sample = self._judged(drawn, config.seed)
+                if (unique and sample.text in seen) or (novel and not sample.novel):
+                    continue
+                seen.add(sample.text)
+                yield sample
+                found += 1
+                if found == n:
+                    return
+            begin = end
+
+    def stream(self, prompt: str, config: SampleConfig, *, strict: bool = False) -> Iterator[str]:
+        """The seed's first sample in pieces, as they are drawn; together the text of `sample(1, prompt)`."""
+        return Sampler(
+            self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends
+        ).stream()
+
+    def known_part(self, prompt: str, strict: bool) -> str:
+        """The prompt without symbols that the vocabulary lacks; OptionError for those if `strict`."""
+        lacking = set(self.unknown(prompt))
+        if strict and lacking:
+            names = ", ".join(repr(symbol) for symbol in self.unknown(prompt))
+            raise OptionError(f"--prompt: the model has never seen {names}; leave that out, or drop --strict")
+        return "".join(symbol for symbol in prompt if symbol not in lacking)
+
+    def _judged(self, drawn: Drawn, seed: int) -> Sample:
+        novel = self.is_novel(drawn.text) if self.writes_ends else None
+        return Sample(drawn.text, drawn.tokens, drawn.logprob, drawn.finish, novel, seed, drawn.index)
+
+    def is_novel(self, text: str) -> bool:
+        """Whether a text is none of the documents of the corpus that the model learned from."""
+        hashes, wanted = self.stored.hashes, np.uint64(document_hash(text))
+        place = int(np.searchsorted(hashes, wanted))
+        return place == len(hashes) or bool(hashes[place] != wanted)
+
+    def score(self, text: str) -> Score:
+        """How probable one text is."""
+        return score_texts(self.network, self.codec, [text], self.info.documents)[0]
+
+    def scores(self, texts: Iterable[str]) -> Iterator[Score]:
+        """How probable each of many texts is, in their order."""
+        return score_stream(self.network, self.codec, texts, self.info.documents)
+
+    def next(self, text: str, k: int = 10) -> list[tuple[str, float]]:
+        """The k likeliest next symbols after a text and their probabilities."""
+        check(k >= 1, f"--next {k}: must be at least 1")
+        return next_tokens(self.network, self.codec, text, k)
+
+
+def load(path: str | Path, threads: int | None = None) -> Model:
+    """The model in a file; ModelFileError where it cannot be read."""
+    return Model(read_model(Path(path)), threads)
+
+
+def train(
+    source: str | Sequence[str],
+    output: str | Path,
+    *,
+    threads: int | None = None,
+    init_from: Model | None = None,
+    **choices: Any,
+) -> Model:
+    """Train on a source and load the result; `choices` are the fields of recipe.Choices.
+
+    Raises GencliError's kinds as the command line does; nothing is printed.
+    """
+    sources = [source] if isinstance(source, str) else list(source)
+    run = start_training(sources, Path(output), Choices(**choices), threads or default_threads(), init_from)
+    for _ in run.fit():
+        pass
+    return load(output, threads)
+
+
+def start_training(
+    sources: Sequence[str],
+    output: Path,
+    choices: Choices,
+    threads: int,
+    init_from: Model | None = None,
+    sample_every: int | None = None,
+) -> Training:
+    """A run that is ready to `fit()`, from fresh weights or from a model's."""
+    if init_from is None:
+        return Training(make_plan(sources, choices), output, threads, sample_every=sample_every)
+    stored = init_from.stored
+    for name in ("cell", "hidden_size", "layers"):
+        asked, held = getattr(choices, name), getattr(stored.network, name)
+        check(asked in (None, held), f"--{name.replace('_', '-')} {asked}: the model to begin with has {held}")
+    plan = make_plan(sources, choices, stored.codec, stored.network)
+    return Training(plan, output, threads, sample_every=sample_every, initial=stored.tensors)

@@ -1,0 +1,227 @@
+"""From a source and the user's choices to a plan: data encoded, every setting that was left open chosen."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.batches import choose_rows
+from gencli.codecs.codec import Codec, Tokens, encode_documents, fit_codec
+from gencli.config import (
+    Activation,
+    CellName,
+    DocumentMode,
+    Level,
+    NetworkConfig,
+    OptimizerConfig,
+    TrainConfig,
+    check,
+)
+from gencli.corpus import read_corpus, split
+from gencli.documents import Corpus, Document
+from gencli.errors import CorpusError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user asked for; None leaves the choice to the recipe."""
+
+    level: Literal["auto"] | Level = "auto"
+    documents: Literal["auto"] | DocumentMode = "auto"
+    encoding: str = "utf-8"
+    min_count: int = 1
+    cell: CellName | None = None
+    hidden_size: int | None = None
+    layers: int | None = None
+    dropout: float | None = None
+    activation: Activation = "tanh"
+    batch_size: int | None = None
+    seq_length: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    max_steps: int | None = None
+    lr: float | None = None
+    clip: float | None = None
+    clip_value: float | None = None
+    weight_decay: float | None = None
+    patience: int | None = None
+    seed: int | None = None
+    valid: str | None = None  # a file of validation documents
+    val_fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything decided before training starts."""
+
+    corpus_name: str
+    source: str
+    documents: DocumentMode
+    train_documents: int
+    valid_documents: int
+    codec: Codec
+    network: NetworkConfig
+    train: TrainConfig
+    steps_per_epoch: int
+    chosen: tuple[str, ...]  # the settings the recipe chose, by their names in the configs
+    skipped_files: int
+    choices: Choices
+    train_data: Tokens = field(repr=False)
+    valid_data: Tokens = field(repr=False)
+    hashes: Array = field(repr=False)  # (D,) uint64, sorted: fingerprints of the corpus's documents
+
+    @property
+    def train_tokens(self) -> int:
+        """Tokens to learn from."""
+        return len(self.train_data.ids)
+
+    @property
+    def valid_tokens(self) -> int:
+        """Tokens held out."""
+        return len(self.valid_data.ids)
+
+    @property
+    def steps(self) -> int | None:
+        """Steps of training, all but exact; None where a time budget decides."""
+        if self.train.minutes is not None:
+            return self.train.max_steps
+        steps = math.ceil(self.train.epochs * self.steps_per_epoch)
+        return steps if self.train.max_steps is None else min(steps, self.train.max_steps)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the encoded data: a run resumes only on what it began with."""
+        digest = hashlib.sha256()
+        for tokens in (self.train_data, self.valid_data):
+            for array in (tokens.ids, tokens.lengths, tokens.side):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def document_hash(text: str) -> int:
+    """The 64-bit fingerprint of a document by which `--novel` knows it again."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings by the number of training tokens; the first row that holds the corpus applies."""
+
+    tokens: float  # up to this many
+    hidden_size: int
+    layers: int
+    dropout: float
+    batch_size: int
+    seq_length: int
+    epochs: float
+    lr: float
+
+
+# Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
+TABLE = (
+    Defaults(3_000, 128, 1, 0.6, 4, 32, 12, 0.01),
+    Defaults(60_000, 192, 2, 0.6, 16, 32, 12, 0.02),
+    Defaults(400_000, 192, 1, 0.3, 32, 48, 20, 0.004),
+    Defaults(3_000_000, 256, 2, 0.3, 64, 64, 8, 0.003),
+    Defaults(math.inf, 384, 2, 0.1, 64, 96, 3, 0.002),
+)
+
+
+def make_plan(
+    sources: Sequence[str],
+    choices: Choices,
+    codec: Codec | None = None,
+    network: NetworkConfig | None = None,
+    mode: DocumentMode | None = None,
+) -> Plan:
+    """Read and encode the sources and settle every setting.
+
+    `codec`, `network` and `mode`, from a model to begin with, stand in for what would be fitted and chosen.
+    CorpusError for sources that cannot be learned from, OptionError for unusable choices.
+    """
+    corpus = read_corpus(sources, mode if mode is not None else choices.documents, choices.encoding)
+    seed = 1 if choices.seed is None else choices.seed
+    check(0 <= seed < 2**63, f"--seed {seed}: must lie between 0 and 2**63 - 1")
+    training, held_out = _hold_out(corpus, choices, seed)
+    level: Level = "char" if choices.level == "auto" else choices.level
+    if codec is None:
+        codec = fit_codec(level, training, choices.min_count)
+    train_data = encode_documents(codec, training, corpus.mode)
+    valid_data = encode_documents(codec, held_out, corpus.mode)
+    defaults = next(row for row in TABLE if len(train_data.ids) <= row.tokens)
+    chosen = tuple(f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None)
+    if network is None:
+        network = _network(choices, defaults, codec)
+    train, steps_per_epoch = _training(choices, defaults, train_data, seed)
+    hashes = np.unique(np.array([document_hash(d.text) for d in corpus.documents], np.uint64))
+    counts = len(training), len(held_out)
+    data = (train_data, valid_data, hashes if corpus.mode != "stream" else hashes[:0])
+    decided = (codec, network, train, steps_per_epoch, chosen, corpus.skipped, choices)
+    return Plan(corpus.name, corpus.source, corpus.mode, *counts, *decided, *data)
+
+
+def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Document], list[Document]]:
+    """Training and validation documents: a file of the user's, or a share of the corpus."""
+    if choices.valid is not None:
+        check(choices.val_fraction is None, "--valid and --val-fraction: give only one of them")
+        valid = read_corpus([choices.valid], corpus.mode, choices.encoding, for_training=False)
+        return list(corpus.documents), list(valid.documents)
+    fraction = choices.val_fraction
+    if fraction is None:
+        # Enough to tell two settings apart, never much of a large corpus.
+        size = sum(len(document.text) for document in corpus.documents)
+        fraction = 0.1 if size < 2_000_000 else 200_000 / size
+    check(0 <= fraction < 1, f"--val-fraction {fraction}: must be at least 0 and below 1")
+    training, held_out = split(corpus, fraction, seed)
+    if not training:
+        raise CorpusError(f"{corpus.source}: nothing is left to learn from; lower --val-fraction")
+    return training, held_out
+
+
+def _pick(chosen: Any, default: Any) -> Any:
+    return default if chosen is None else chosen
+
+
+def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfig:
+    """The network's shape: the user's word before the table's."""
+    return NetworkConfig(
+        vocabulary_size=codec.vocabulary_size,
+        cell=_pick(choices.cell, "lstm"),
+        hidden_size=_pick(choices.hidden_size, defaults.hidden_size),
+        layers=_pick(choices.layers, defaults.layers),
+        dropout=_pick(choices.dropout, defaults.dropout),
+        activation=choices.activation,
+        side_sizes=codec.side_sizes,
+    )
+
+
+def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> tuple[TrainConfig, int]:
+    """How to train, with batch and sequence length shrunk to what a small corpus holds; and the steps of an epoch."""
+    base = OptimizerConfig()
+    optimizer = OptimizerConfig(
+        lr=_pick(choices.lr, defaults.lr),
+        clip=_pick(choices.clip, base.clip),
+        clip_value=_pick(choices.clip_value, base.clip_value),
+        weight_decay=_pick(choices.weight_decay, base.weight_decay),
+    )
+    asked = TrainConfig(
+        optimizer=optimizer,
+        batch_size=_pick(choices.batch_size, defaults.batch_size),
+        seq_length=_pick(choices.seq_length, defaults.seq_length),
+        epochs=_pick(choices.epochs, defaults.epochs),
+        minutes=choices.minutes,
+        max_steps=choices.max_steps,
+        patience=_pick(choices.patience, 0),
+        seed=seed,
+    )
+    rows, steps = choose_rows(data, asked.batch_size, asked.seq_length)
+    config = TrainConfig(**{**vars(asked), "batch_size": rows, "seq_length": steps})
+    return config, max(1, math.ceil(len(data.ids) / (rows * steps)))

@@ -1,0 +1,271 @@
+"""Training as a generator of records: it draws nothing and prints nothing, and what it saves resumes to the same bits."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.batches import Rows, epoch_order, pack_documents
+from gencli.checkpoint import Checkpoint, stored_model, write_checkpoint
+from gencli.config import SampleConfig
+from gencli.errors import TrainingError
+from gencli.kernels.compile import CompileClock
+from gencli.kernels.counter import mix
+from gencli.kernels.threads import Team
+from gencli.model_file import resume_path, write_model
+from gencli.network import Network
+from gencli.optimizer import AdamW, learning_rate
+from gencli.progress import Meter, News, Progress, Step
+from gencli.recipe import Plan, make_plan
+from gencli.sampling import Sampler
+
+Array = NDArray[Any]
+CHECKPOINT_SECONDS = 20.0  # what a kill can cost at most
+RECOVERIES = 3  # times a loss that is not finite is answered with half the learning rate
+_DROPOUT = 0xD0
+
+
+class Training:
+    """One run over a plan. Iterate `fit()`; call `interrupt()` from elsewhere to end it early and well."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        output: Path,
+        threads: int,
+        *,
+        sample_every: int | None = None,
+        initial: dict[str, Array] | None = None,
+        save: bool = True,
+    ) -> None:
+        self.plan, self.output, self.sample_every, self.save = plan, output, sample_every, save
+        self.resume_path = resume_path(output)
+        self.network = Network(plan.network, Team(threads))
+        if initial is None:
+            self.network.initialise(plan.train.seed)
+        else:
+            self.network.load(initial)
+        self.best = self.network.flat.copy()  # by validation loss; until the first evaluation the initial weights
+        self.optimizer = AdamW(self.network, plan.train.optimizer)
+        self.state = self.network.state(plan.train.batch_size)
+        self.progress = Progress()
+        self.on_compile: Callable[[], None] | None = None
+        self.interrupted = False
+        self._evaluator, self._speaker = self.network.reader(), self.network.reader()
+        self._evaluation_seconds = 0.0
+
+    @classmethod
+    def resume(
+        cls, sources: Sequence[str], output: Path, threads: int, *, sample_every: int | None = None
+    ) -> Training:
+        """The run that stopped at `output`, on the same sources; all settings are those it began with.
+
+        Raises ModelFileError where there is nothing to resume, TrainingError where the data is another.
+        """
+        checkpoint = Checkpoint(resume_path(output))
+        plan = make_plan(sources, *checkpoint.ingredients())
+        checkpoint.check_data(plan)
+        run = cls(plan, output, threads, sample_every=sample_every)
+        run.progress = checkpoint.restore(run.network, run.optimizer, run.state, run.best)
+        return run
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its own end."""
+        return self.progress.finished
+
+    @property
+    def best_loss(self) -> float | None:
+        """The validation loss of the weights that are kept; None without validation."""
+        return self.progress.best_loss
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between evaluations: a pass, but not so often that they take much time nor so rarely that one waits."""
+        train = self.plan.train
+        cost = self.plan.valid_tokens / (train.batch_size * train.seq_length) / 3  # a forward pass is a third of a step
+        return max(min(self.plan.steps_per_epoch, 500), math.ceil(20 * cost), 10)
+
+    def interrupt(self) -> None:
+        """Ask `fit` to save and end after the step under way."""
+        self.interrupted = True
+
+    def fit(self) -> Iterator[Step]:
+        """Train to the end of the plan, to patience's end or to an interrupt; yields records as they come.
+
+        Raises TrainingError when the loss keeps leaving the finite numbers; the best weights are saved before.
+        """
+        with CompileClock() as clock:
+            clock.on_begin = self.on_compile
+            self._clock = clock
+            self._started = time.perf_counter() - self.progress.seconds
+            self._saved = time.perf_counter()
+            if self.progress.step == 0:
+                self._checkpoint()
+            try:
+                yield from self._steps()
+            finally:
+                self.network.team.close()
+
+    def seconds(self) -> float:
+        """Seconds of training so far, compiling left out."""
+        return time.perf_counter() - self._started - self._clock.seconds
+
+    def share_done(self) -> float:
+        """How much of training is over, 0 ... 1: of the tokens, the steps or the time, whichever is furthest."""
+        train, done = self.plan.train, 0.0
+        if train.minutes is not None:
+            done = self.seconds() / max(60 * train.minutes - self._evaluation_seconds, 1e-3)
+        else:
+            done = self.progress.tokens / (train.epochs * self.plan.train_tokens)
+        if train.max_steps is not None:
+            done = max(done, self.progress.step / train.max_steps)
+        return min(done, 1.0)
+
+    def _rows(self) -> Rows:
+        """The documents of the pass under way, in its order."""
+        data, train = self.plan.train_data, self.plan.train
+        order = epoch_order(len(data.lengths), train.seed, self.progress.epoch)
+        return Rows(data, order, train.batch_size, train.seq_length)
+
+    def _steps(self) -> Iterator[Step]:
+        """All steps that are left, record by record."""
+        progress, rows = self.progress, self._rows()
+        meter = Meter(self.seconds)
+        while not progress.finished:
+            event = self._learn(rows, meter)
+            if progress.window == len(rows):
+                progress.window, progress.epoch = 0, progress.epoch + 1
+                rows, self.state = self._rows(), self.network.state(self.plan.train.batch_size)
+            done = self.share_done()
+            due = progress.step % self.evaluate_every == 0
+            news = News(event=event)
+            if event is None and (due or done >= 1.0):
+                news = News(self._evaluate(self._epoch(rows)), self._samples(done))
+                progress.finished = done >= 1.0 or self._out_of_patience()
+            if news != News() or meter.due() or progress.finished:
+                yield meter.record(progress, self._epoch(rows), done, self._clock.seconds, news)
+            if self.interrupted and not progress.finished:
+                break
+            if time.perf_counter() - self._saved > CHECKPOINT_SECONDS and not progress.finished:
+                self._checkpoint()
+        self._end()
+
+    def _epoch(self, rows: Rows) -> float:
+        """Passes over the documents so far, the one under way in part."""
+        return self.progress.epoch + self.progress.window / len(rows)
+
+    def _learn(self, rows: Rows, meter: Meter) -> str | None:
+        """One window; gives what to tell the user where the numbers ran away."""
+        progress = self.progress
+        batch = rows.batch(progress.window)
+        losses = self.network.learn(batch, self.state, mix(self.plan.train.seed, _DROPOUT, progress.step))
+        weight = float(batch.weights.sum(dtype=np.float64))
+        loss = float((losses * batch.weights).sum(dtype=np.float64))
+        optimizer = self.plan.train.optimizer
+        rate = learning_rate(self.share_done(), optimizer.warmup, optimizer.lr) * progress.rate_factor
+        norm = self.optimizer.step(rate) if math.isfinite(loss) else math.inf
+        progress.step += 1
+        progress.window += 1
+        progress.tokens += round(weight)
+        if not math.isfinite(norm):
+            return self._recover()
+        progress.loss_sum += loss
+        progress.loss_weight += weight
+        meter.add(loss, weight, rate, norm)
+        return None
+
+    def _recover(self) -> str:
+        """Go back to the best weights with half the learning rate; TrainingError after the last such time."""
+        progress = self.progress
+        progress.recoveries += 1
+        self.network.flat[:] = self.best
+        self.network.transpose()
+        self.optimizer.reset()
+        self.state = self.network.state(self.plan.train.batch_size)
+        if progress.recoveries > RECOVERIES:
+            self._end()
+            raise TrainingError(
+                f"{self.plan.source}: the loss left the finite numbers {progress.recoveries} times; "
+                f"try --lr {self.plan.train.optimizer.lr / 10:g}, or --clip 1"
+            )
+        progress.rate_factor /= 2
+        rate = self.plan.train.optimizer.lr * progress.rate_factor
+        return f"the loss is not finite: back to the best weights, learning rate now at most {rate:g}"
+
+    def _evaluate(self, epoch: float) -> float | None:
+        """The validation loss, noted in the history; the best weights are kept. None without validation documents."""
+        began = time.perf_counter()
+        progress, data = self.progress, self.plan.valid_data
+        valid_loss = None
+        if len(data.ids):
+            valid_loss = evaluate(self._evaluator, data, self.plan)
+            if progress.best_loss is None or valid_loss < progress.best_loss:
+                progress.best_loss, progress.stale = valid_loss, 0
+                self.best[:] = self.network.flat
+            else:
+                progress.stale += 1
+        else:
+            self.best[:] = self.network.flat
+        train_loss = progress.loss_sum / max(progress.loss_weight, 1.0)
+        entry = {"step": progress.step, "epoch": epoch, "train_loss": train_loss, "valid_loss": valid_loss}
+        progress.history.append(entry)
+        progress.loss_sum = progress.loss_weight = 0.0
+        progress.evaluations += 1
+        self._evaluation_seconds = time.perf_counter() - began
+        return valid_loss
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.plan.train.patience <= self.progress.stale
+
+    def _samples(self, done: float) -> tuple[str, ...]:
+        """A few fresh samples where they are due: about ten times in a run, or every so many evaluations."""
+        every, progress = self.sample_every, self.progress
+        if every == 0 or (every is not None and progress.evaluations % every != 0):
+            return ()
+        if every is None and done - progress.sampled < 0.1 and done < 1.0:
+            return ()
+        progress.sampled = done
+        stream = self.plan.documents == "stream"
+        config = SampleConfig(max_length=160 if stream else 80, seed=mix(self.plan.train.seed, progress.step) >> 1)
+        sampler = Sampler(self._speaker, self.plan.codec, config, "", with_eos=not stream)
+        return tuple(drawn.text for drawn in sampler.draw(range(1 if stream else 3)))
+
+    def _checkpoint(self) -> None:
+        """Save what resuming needs."""
+        if self.save:
+            self.progress.seconds = self.seconds()
+            parts = (self.plan, self.progress, self.network, self.optimizer, self.state, self.best)
+            write_checkpoint(self.resume_path, *parts)
+        self._saved = time.perf_counter()
+
+    def _end(self) -> None:
+        """Save the model, and unless training is over what resuming needs."""
+        if not self.save:
+            return
+        if not self.progress.finished:
+            self._checkpoint()
+        weights = self.best if self.progress.history else self.network.flat
+        write_model(self.output, stored_model(self.plan, self.progress, self.network, weights))
+        if self.progress.finished:
+            self.resume_path.unlink(missing_ok=True)
+
+
+def evaluate(network: Network, data: Any, plan: Plan) -> float:
+    """Mean loss over all tokens of `data`, nats; documents whole, a stream in rows side by side."""
+    stream, train = plan.documents == "stream", plan.train
+    rows = train.batch_size if stream else min(train.batch_size, len(data.lengths))
+    rows = max(1, min(rows, len(data.ids) // 16))
+    packed = pack_documents(data, rows, train.seq_length, whole_documents=not stream)
+    state = network.state(len(packed.bounds) - 1)
+    total = 0.0
+    for window in range(len(packed)):
+        batch = packed.batch(window)
+        total += float((network.losses(batch, state) * batch.weights).sum(dtype=np.float64))
+    return total / len(data.ids)
