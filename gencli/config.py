@@ -46,7 +46,8 @@ class NetworkConfig:
         check(1 <= self.hidden_size <= 8192, f"--hidden-size {self.hidden_size}: must lie between 1 and 8192")
         check(1 <= self.layers <= 16, f"--layers {self.layers}: must lie between 1 and 16")
         check(0.0 <= self.dropout < 1.0, f"--dropout {self.dropout}: must be at least 0 and below 1")
-        check(self.activation == "tanh" or self.cell == "rnn", f"--activation {self.activation}: only --cell rnn has it")
+        known = self.activation == "tanh" or self.cell == "rnn"
+        check(known, f"--activation {self.activation}: only --cell rnn has it")
         check(all(size >= 1 for size in self.side_sizes), f"side sizes {self.side_sizes}: each must be at least 1")
 
 

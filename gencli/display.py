@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LINE_SECONDS = 5.0  # without a terminal: the longest silence
 SHORTEST_SECONDS = 1.0  # and the shortest time between two lines without samples
-SMOOTHING = 0.8  # share of the past in the moving training loss
+SMOOTHING = 0.5  # share of the past in the moving training loss
 NARROWEST = 20  # columns: rich cannot draw a table in fewer
 
 
@@ -66,6 +66,7 @@ class TrainingDisplay:
         self.loss: float | None = None  # moving
         self.valid_loss: float | None = None
         self.best_loss: float | None = None
+        self.seconds = 0.0  # of training so far
         self._live: Live | None = None
         self._announced = False
         self._last_line = 0.0  # seconds of training
@@ -117,6 +118,7 @@ class TrainingDisplay:
 
     def update(self, step: Step) -> None:
         """Show one record."""
+        self.seconds = step.seconds
         if step.train_loss == step.train_loss:  # not NaN
             new = 1.0 if self.loss is None else 1.0 - SMOOTHING
             self.loss = (1.0 - new) * (self.loss or 0.0) + new * step.train_loss

@@ -50,7 +50,7 @@ def documents_text(mode: str, train: int, valid: int, tokens: int) -> str:
     """What there is to learn from."""
     if mode == "stream":
         return f"one long text, {plural(tokens, 'token')} to learn from"
-    return f"{plural(train, mode)} to learn from ({plural(tokens, 'token')}), {valid:,} held out to check with"
+    return f"{plural(train, mode)} to learn from ({plural(tokens, 'token')}), {valid:,} held out"
 
 
 def settings_of(plan: Plan) -> list[tuple[str, str]]:
@@ -141,7 +141,7 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
     span = max(highest - lowest, 1e-9)
     across, down = (1, 1) if ascii_only else (2, 4)
     cells: dict[tuple[int, int], list[int]] = {}  # (row, column) -> dots, which curve
-    names: dict[int, list[tuple[str, int]]] = {}
+    names: dict[int, tuple[str, int]] = {}  # line -> a curve's name, which curve
     for which, curve in enumerate((train, valid)):
         if not curve:
             continue
@@ -152,7 +152,10 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
             cell = cells.setdefault((row // down, column // across), [0, which])
             cell[0] |= 0 if ascii_only else DOTS[row % down][column % across]
             cell[1] = which
-        names.setdefault(row // down, []).append((f"{('train', 'valid')[which]} {curve[-1][1]:.3f}", which))
+        place = row // down
+        if place in names:  # both end in one line: name this curve in the next
+            place += 1 if place == 0 else -1
+        names[place] = (f"{('train', 'valid')[which]} {curve[-1][1]:.3f}", which)
     text = Text(no_wrap=True, overflow="crop")
     for row in range(CURVE_HEIGHT):
         ends = {0: f"{highest:7.3f} ", CURVE_HEIGHT - 1: f"{lowest:7.3f} "}
@@ -161,7 +164,8 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
             dots, which = cells.get((row, column), (0, -1))
             mark = " " if which < 0 else ".*"[which] if ascii_only else chr(0x2800 + dots)
             text.append(mark, CURVE_STYLES[which] if which >= 0 else "")
-        for name, which in names.get(row, []):
+        if row in names:
+            name, which = names[row]
             text.append(f" {name}", CURVE_STYLES[which])
         text.append("\n")
     text.append(f"{'epoch 0':>15}{f'{last:.0f}':>{CURVE_WIDTH - 7}}", "dim")
@@ -219,14 +223,14 @@ def surprise_legend() -> Text:
     return text
 
 
-def next_table(choices: Sequence[tuple[str, float]]) -> Table:
-    """The likeliest continuations with their probabilities."""
+def next_table(choices: Sequence[tuple[str, float]], label: str) -> Table:
+    """The likeliest continuations of the text so labelled, with their probabilities."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
-    table.add_column()
+    table.add_column(overflow="fold")
     for symbol, share in choices:
-        label = f"{symbol!r}" if symbol.isspace() else symbol
-        table.add_row(f"{share:.4f}", Text(label, style="bold"))
+        named = repr(symbol) if symbol.isspace() else symbol
+        table.add_row(f"{share:.4f}", Text.assemble((label, "dim"), (named, "bold")))
     return table
 
 

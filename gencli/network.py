@@ -1,4 +1,4 @@
-"""The network: embedding, a stack of recurrent layers, softmax. Threads own rows going through it, columns of gradients.
+"""The network: embedding, a stack of recurrent layers, softmax. Threads own rows of a pass, columns of gradients.
 
 Three passes: `learn` (losses and all gradients), `losses` (forward alone) and `logits` (one step, for sampling).
 """
@@ -96,7 +96,8 @@ class Network:
 
     def _prepare(self, T: int, B: int) -> None:
         """Arrays for a window of T steps and B rows, kept from window to window where they suffice."""
-        if B != self._allocated[1] or T > self._allocated[0]:
+        rows, steps = self._allocated
+        if rows != B or steps < T:
             for layer in self.layers:
                 layer.allocate(T, B)
             self.output.allocate(T, B)
@@ -105,7 +106,7 @@ class Network:
             self._row_logits = np.zeros((1, B, self.output.columns), dtype)
             spare = -(-self.layers[0].columns // width)
             self._scratch = [np.zeros((BLOCK + spare, width), dtype) for _ in range(self.team.size)]
-            self._allocated = (T, B)
+            self._allocated = (B, T)
 
     def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int | None) -> None:
         """All layers over one window for rows [first, last); `key` names the dropout masks, None drops nothing."""
@@ -148,6 +149,7 @@ class Network:
         scale = 1.0 / max(float(weights.sum(dtype=np.float64)), 1.0)
 
         def pass_rows(share: int, shares: int) -> None:
+            """One thread's rows through the whole window."""
             first, last = bounds(B, share, shares)
             if first == last:
                 return
@@ -192,6 +194,7 @@ class Network:
         losses = np.zeros((T, B), self.layout.dtype)
 
         def pass_rows(share: int, shares: int) -> None:
+            """One thread's rows through the whole window."""
             first, last = bounds(B, share, shares)
             if first == last:
                 return
@@ -210,6 +213,7 @@ class Network:
         logits = np.zeros((T, B, self.output.columns), self.layout.dtype)
 
         def pass_rows(share: int, shares: int) -> None:
+            """One thread's rows through the whole window."""
             first, last = bounds(B, share, shares)
             if first == last:
                 return
@@ -220,7 +224,7 @@ class Network:
         return logits
 
     def read(self, ids: Array, state: State) -> Array:
-        """Read a document's first ids (P,) from its beginning in `state` (one row): logits (P + 1, V) of each next token."""
+        """Logits (P + 1, V) of every next token as ids (P,) are read from a document's beginning; `state` has one row."""
         inputs = np.concatenate([np.zeros(1, np.int32), ids])[:, None]
         starts = np.zeros_like(inputs, np.bool_)
         starts[0] = True

@@ -62,16 +62,18 @@ class AdamW:
             return norm
         self.steps += 1
         scale = config.clip / norm if 0 < config.clip < norm else 1.0
-        corrections = 1 - config.beta1**self.steps, 1 - config.beta2**self.steps
+        correction1, correction2 = 1 - config.beta1**self.steps, 1 - config.beta2**self.steps
         arrays = (network.flat, network.gradient, self.mean, self.variance)
-        numbers = (scale, rate, config.beta1, config.beta2, *corrections)
+        moments = (config.beta1, config.beta2, correction2)
         decayed, size = network.layout.decayed, network.layout.size
 
         def job(share: int, shares: int) -> None:
+            """One thread's range of the flat vectors."""
             # Shares meet at multiples of CHUNK, so that no register spans two of them.
             first, last = (min(n * CHUNK, size) for n in bounds(len(self._sums), share, shares))
-            adamw(*arrays, *numbers, config.weight_decay, first, max(first, min(last, decayed)))
-            adamw(*arrays, *numbers, 0.0, min(last, max(first, decayed)), last)
+            middle = min(max(first, decayed), last)
+            adamw(*arrays, scale, rate / correction1, rate * config.weight_decay, *moments, first, middle)
+            adamw(*arrays, scale, rate / correction1, 0.0, *moments, middle, last)
 
         network.team.run(job)
         network.transpose()

@@ -162,10 +162,23 @@ def make_plan(
         network = _network(choices, defaults, codec)
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
     hashes = np.unique(np.array([document_hash(d.text) for d in corpus.documents], np.uint64))
-    counts = len(training), len(held_out)
-    data = (train_data, valid_data, hashes if corpus.mode != "stream" else hashes[:0])
-    decided = (codec, network, train, steps_per_epoch, chosen, corpus.skipped, choices)
-    return Plan(corpus.name, corpus.source, corpus.mode, *counts, *decided, *data)
+    return Plan(
+        corpus_name=corpus.name,
+        source=corpus.source,
+        documents=corpus.mode,
+        train_documents=len(training),
+        valid_documents=len(held_out),
+        codec=codec,
+        network=network,
+        train=train,
+        steps_per_epoch=steps_per_epoch,
+        chosen=chosen,
+        skipped_files=corpus.skipped,
+        choices=choices,
+        train_data=train_data,
+        valid_data=valid_data,
+        hashes=hashes if corpus.mode != "stream" else hashes[:0],
+    )
 
 
 def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Document], list[Document]]:

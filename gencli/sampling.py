@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,7 +56,7 @@ class Sampler:
         self.prompt_tokens = len(ids)
         self.prompt_logprob = float((told[np.arange(len(ids)), ids] - norms).sum())
 
-    def tokens(self, indices: Sequence[int]) -> Iterator[tuple[Array, Array, Array]]:
+    def tokens(self, indices: Sequence[int]) -> Generator[tuple[Array, Array, Array], Array | None, None]:
         """Step by step the (places in `indices`, tokens, log-probabilities) drawn, for samples that have not ended.
 
         Send back the places (an array) that end here for another reason than <EOS> or length; or nothing.

@@ -1,4 +1,4 @@
-"""Training as a generator of records: it draws nothing and prints nothing, and what it saves resumes to the same bits."""
+"""Training as a generator of records: it draws and prints nothing, and what it saves resumes to the same bits."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ Arrays that every cell's kernels share, for T steps, B rows, H units (padded to 
     memory  (T + 1, B, Hp)  c likewise, for cells that have one; any small array for the others
     extra   (T, B, Hp)      what the cell keeps for its backward pass
     output  (T, B, Hp)      a as it leaves step t
+    d_carry (2, B, Hp)      gradients on their way from a step to the one before it: of a, and of c where there is one
 
 A kernel works on rows [first, last) alone: threads own rows and never meet inside a pass.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gencli.kernels.vector import REGISTER_BYTES
 

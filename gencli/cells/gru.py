@@ -21,10 +21,10 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
     m = last - first
     lanes = LANE_BYTES // gates.itemsize
     panels = Hp // (PANEL_BYTES // gates.itemsize)
-    candidate_at = 2 * hidden_size * Hp
+    candidate_weights = recurrent[2 * hidden_size * Hp :]
     for t in range(T):
         row = t * B + first
-        product(state, row * Hp, Hp, m, hidden_size, recurrent, 0, hidden_size, 2 * panels, gates, row * N, N, 1)
+        product(state, row * Hp, Hp, m, hidden_size, recurrent, hidden_size, 2 * panels, gates, row * N, N, 1)
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
             for j in range(0, Hp, lanes):
@@ -33,7 +33,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
                 store(gates, g + Hp + j, r)
                 store(extra, s + j, r * load(state, s + j))
         out = row * N + 2 * Hp
-        product(extra, row * Hp, Hp, m, hidden_size, recurrent, candidate_at, hidden_size, panels, gates, out, N, 1)
+        product(extra, row * Hp, Hp, m, hidden_size, candidate_weights, hidden_size, panels, gates, out, N, 1)
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
             kept = keep[t + 1, b]
@@ -47,14 +47,16 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_state, d_memory, relu, first, last):
-    """Gradients before activation, into `gates`; `d_memory` holds the gradient of G_r * c within a step."""
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
+    """Gradients before activation, into `gates`; d_carry[1] holds that of G_r * c within a step."""
     T, B, N = gates.shape
     Hp = N // 3
     m = last - first
     lanes = LANE_BYTES // gates.itemsize
     width = PANEL_BYTES // gates.itemsize
     panels = Hp // width
+    candidate_weights = recurrent_t[2 * Hp * width :]
+    d_state, d_reset = d_carry[0], d_carry[1]
     d_state[first:last] = 0
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
@@ -67,14 +69,14 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
                 store(gates, g + 2 * Hp + j, dc * u * (1.0 - candidate * candidate))
                 store(d_state, b * Hp + j, dc * (1.0 - u))
         row, out = (t * B + first) * N, first * Hp
-        product(gates, row + 2 * Hp, N, m, Hp, recurrent_t, 2 * Hp * width, N, panels, d_memory, out, Hp, 0)
+        product(gates, row + 2 * Hp, N, m, Hp, candidate_weights, N, panels, d_reset, out, Hp, 0)
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
             for j in range(0, Hp, lanes):
-                r, d_reset = load(gates, g + Hp + j), load(d_memory, b * Hp + j)
-                store(gates, g + Hp + j, d_reset * load(state, s + j) * r * (1.0 - r))
-                store(d_state, b * Hp + j, load(d_state, b * Hp + j) + d_reset * r)
-        product(gates, row, N, m, 2 * Hp, recurrent_t, 0, N, panels, d_state, out, Hp, 1)
+                r, d = load(gates, g + Hp + j), load(d_reset, b * Hp + j)
+                store(gates, g + Hp + j, d * load(state, s + j) * r * (1.0 - r))
+                store(d_state, b * Hp + j, load(d_state, b * Hp + j) + d * r)
+        product(gates, row, N, m, 2 * Hp, recurrent_t, N, panels, d_state, out, Hp, 1)
 
 
 CELL = Cell(3, (RecurrentProduct("state", 0, 2), RecurrentProduct("extra", 2, 3)), forward, backward, has_extra=True)

@@ -22,7 +22,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
     panels = N // (PANEL_BYTES // gates.itemsize)
     for t in range(T):
         row = t * B + first
-        product(state, row * Hp, Hp, last - first, hidden_size, recurrent, 0, hidden_size, panels, gates, row * N, N, 1)
+        product(state, row * Hp, Hp, last - first, hidden_size, recurrent, hidden_size, panels, gates, row * N, N, 1)
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
             kept = keep[t + 1, b]
@@ -45,14 +45,14 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_state, d_memory, relu, first, last):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
     """Gradients before activation, into `gates`; dc also goes back through the three peepholes."""
     T, B, N = gates.shape
     Hp = N // 4
     lanes = LANE_BYTES // gates.itemsize
     panels = Hp // (PANEL_BYTES // gates.itemsize)
-    d_state[first:last] = 0
-    d_memory[first:last] = 0
+    d_state, d_memory = d_carry[0], d_carry[1]
+    d_carry[:, first:last] = 0
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
@@ -73,7 +73,7 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
                 peeped = du * load(peephole, j) + df * load(peephole, Hp + j) + do * load(peephole, 2 * Hp + j)
                 store(d_memory, b * Hp + j, dc * f + peeped)
         row = (t * B + first) * N
-        product(gates, row, N, last - first, N, recurrent_t, 0, N, panels, d_state, first * Hp, Hp, 0)
+        product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)
 
 
 @kernel

@@ -18,7 +18,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
     zero = splat(gates.dtype.type(0))
     for t in range(T):
         row = (t * B + first) * N
-        product(state, row, N, last - first, hidden_size, recurrent, 0, hidden_size, panels, gates, row, N, 1)
+        product(state, row, N, last - first, hidden_size, recurrent, hidden_size, panels, gates, row, N, 1)
         for b in range(first, last):
             at = (t * B + b) * N
             kept = keep[t + 1, b]
@@ -31,11 +31,12 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_state, d_memory, relu, first, last):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
     """Gradient before activation, into `gates`: dz = (d_output + d_state) * (1 - a^2), or where a > 0 for relu."""
     T, B, N = gates.shape
     lanes = LANE_BYTES // gates.itemsize
     panels = N // (PANEL_BYTES // gates.itemsize)
+    d_state = d_carry[0]
     d_state[first:last] = 0
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
@@ -47,7 +48,7 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
                 dz = da * positive(a) if relu else da * (1.0 - a * a)
                 store(gates, at + j, dz)
         row = (t * B + first) * N
-        product(gates, row, N, last - first, N, recurrent_t, 0, N, panels, d_state, first * N, N, 0)
+        product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * N, N, 0)
 
 
 CELL = Cell(1, (RecurrentProduct("state", 0, 1),), forward, backward, activations=("tanh", "relu"))

@@ -22,7 +22,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
     panels = N // (PANEL_BYTES // gates.itemsize)
     for t in range(T):
         row = t * B + first
-        product(state, row * Hp, Hp, last - first, hidden_size, recurrent, 0, hidden_size, panels, gates, row * N, N, 1)
+        product(state, row * Hp, Hp, last - first, hidden_size, recurrent, hidden_size, panels, gates, row * N, N, 1)
         for b in range(first, last):
             g, s = (t * B + b) * N, (t * B + b) * Hp
             kept = keep[t + 1, b]
@@ -38,12 +38,13 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_state, d_memory, relu, first, last):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
     """Gradients before activation, into `gates`; dc reaches the step before through (1 - u) and through both gates."""
     T, B, N = gates.shape
     Hp = N // 2
     lanes = LANE_BYTES // gates.itemsize
     panels = Hp // (PANEL_BYTES // gates.itemsize)
+    d_state = d_carry[0]
     d_state[first:last] = 0
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
@@ -57,7 +58,7 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
                 store(gates, g + Hp + j, dc * u * (1.0 - candidate * candidate))
                 store(d_state, b * Hp + j, dc * (1.0 - u))
         row = (t * B + first) * N
-        product(gates, row, N, last - first, N, recurrent_t, 0, N, panels, d_state, first * Hp, Hp, 1)
+        product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 1)
 
 
 CELL = Cell(2, (RecurrentProduct("state", 0, 2),), forward, backward)

@@ -10,9 +10,9 @@ CHUNK = 8192  # elements whose squares are added at a time, in a fixed order wha
 
 @kernel
 def squared_norms(gradient, limit, sums, first, last):
-    """sums[i] = sum of squares of chunk i of the gradient, for chunks [first, last); limit > 0 first clips to [-limit, limit].
+    """sums[i] = sum of squares of chunk i of the gradient, for chunks [first, last).
 
-    gradient: a whole number of registers long.
+    A limit above 0 first clips each element to [-limit, limit]. The gradient is a whole number of registers long.
     """
     lanes = REGISTER_BYTES // gradient.itemsize
     for chunk in range(first, last):
@@ -27,11 +27,11 @@ def squared_norms(gradient, limit, sums, first, last):
 
 
 @kernel
-def adamw(parameters, gradient, mean, variance, scale, rate, beta1, beta2, correction1, correction2, decay, first, last):
-    """One step on elements [first, last): p -= rate * (m / c1 / (sqrt(v / c2) + 1e-8) + decay * p).
+def adamw(parameters, gradient, mean, variance, scale, rate, shrink, beta1, beta2, correction, first, last):
+    """One step on elements [first, last): p -= rate * m / (sqrt(v / correction) + 1e-8) + shrink * p.
 
-    The gradient counts `scale` times; mean and variance are its running moments, corrected by c1 and c2.
-    Scalars have the arrays' element type; the bounds are whole registers.
+    The gradient counts `scale` times; mean m and variance v are its running moments. `rate` already holds the
+    correction of m, 1 / (1 - beta1^t); `correction` is that of v, 1 - beta2^t. The bounds are whole registers.
     """
     lanes = REGISTER_BYTES // parameters.itemsize
     type_of = parameters.dtype.type
@@ -40,7 +40,7 @@ def adamw(parameters, gradient, mean, variance, scale, rate, beta1, beta2, corre
         m = fma(load(mean, j), type_of(beta1), g * type_of(1 - beta1))
         v = fma(load(variance, j), type_of(beta2), g * g * type_of(1 - beta2))
         p = load(parameters, j)
-        step = m / (root(v * type_of(1 / correction2)) + type_of(1e-8)) * type_of(1 / correction1)
+        step = m / (root(v * type_of(1 / correction)) + type_of(1e-8)) * type_of(rate)
         store(mean, j, m)
         store(variance, j, v)
-        store(parameters, j, p - (step + p * type_of(decay)) * type_of(rate))
+        store(parameters, j, p - (step + p * type_of(shrink)))

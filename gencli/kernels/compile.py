@@ -53,7 +53,8 @@ def _cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError:
-        fallback = Path(tempfile.gettempdir()) / f"gencli-{os.getuid() if hasattr(os, 'getuid') else 'user'}" / folder.name
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        fallback = Path(tempfile.gettempdir()) / f"gencli-{user}" / folder.name
         fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
         return fallback
 
@@ -61,7 +62,7 @@ def _cache_folder() -> Path:
 CACHE_FOLDER = _cache_folder()
 
 
-class _KeyedLocator(_CacheLocator):  # type: ignore[misc]
+class _KeyedLocator(_CacheLocator):
     """Every kernel's machine code in one keyed folder; the key is the only stamp."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
@@ -81,11 +82,11 @@ class _KeyedLocator(_CacheLocator):  # type: ignore[misc]
         return cls(py_func, py_file)
 
 
-class _KeyedImpl(CompileResultCacheImpl):  # type: ignore[misc]
+class _KeyedImpl(CompileResultCacheImpl):
     _locator_classes = (_KeyedLocator,)
 
 
-class _KeyedCache(FunctionCache):  # type: ignore[misc]
+class _KeyedCache(FunctionCache):
     _impl_class = _KeyedImpl
 
 
@@ -104,7 +105,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-class CompileClock(event.Listener):  # type: ignore[misc]
+class CompileClock(event.Listener):
     """Adds up the seconds spent compiling while it is installed; loading from the folder does not count."""
 
     def __init__(self) -> None:

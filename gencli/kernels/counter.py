@@ -1,4 +1,4 @@
-"""Random numbers from counters: a value depends on its name (seed, step, layer, row, unit), never on who drew before."""
+"""Random numbers from counters: a value depends on its name (seed, step, layer, row, unit), not on earlier draws."""
 
 from __future__ import annotations
 

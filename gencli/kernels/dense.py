@@ -20,7 +20,7 @@ def multiply_window(x, k, weights, out, accumulate, first, last):
     panels = N // (PANEL_BYTES // out.itemsize)
     for t in range(T):
         row = t * B + first
-        product(x, row * X, X, last - first, k, weights, 0, k, panels, out, row * N, N, accumulate)
+        product(x, row * X, X, last - first, k, weights, k, panels, out, row * N, N, accumulate)
 
 
 @kernel
@@ -42,7 +42,7 @@ def transpose_panels(weights, k, n, target, first, last):
 
 @kernel
 def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last):
-    """dW = x^T d_out over all steps and rows, for panels [first, last) of the columns from `offset` on; d_bias likewise.
+    """dW = x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
 
     x (T, B, X), of which k columns are used; d_out (T, B, N); gradient: panels of k rows, overwritten; d_bias (N,);
     scratch (BLOCK, width). Rows are added in one fixed order, whatever the panels are.

@@ -10,7 +10,7 @@ from gencli.kernels.vector import REGISTER_BYTES, load, store
 def look_up(ids, keep, table, side, side_table, bias, gates, first, last):
     """gates[t, b] = bias + keep[t, b] * table[ids[t, b]] + sum over f of side_table[side[f, t, b]], rows [first, last).
 
-    ids (T, B), keep (T + 1, B), table (V, N), side (F, T, B) row numbers of side_table (S, N), bias (N,), gates (T, B, N).
+    ids (T, B), keep (T + 1, B), table (V, N), side (F, T, B) rows of side_table (S, N), bias (N,), gates (T, B, N).
     """
     T, B, N = gates.shape
     lanes = REGISTER_BYTES // gates.itemsize

@@ -21,7 +21,7 @@ def _write_logits(x, x_at, m, hidden_size, weights, bias, out, out_at):
     for b in range(m):
         for j in range(0, N, lanes):
             store(out, out_at + b * N + j, load(bias, j))
-    product(x, x_at, X, m, hidden_size, weights, 0, hidden_size, panels, out, out_at, N, 1)
+    product(x, x_at, X, m, hidden_size, weights, hidden_size, panels, out, out_at, N, 1)
 
 
 @inlined

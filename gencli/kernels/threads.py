@@ -1,4 +1,4 @@
-"""A team of threads that stays: each kernel call of a phase is one share of the work, run without the interpreter's lock."""
+"""A team of threads that stays: each takes one share of a phase, in kernels that run without the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 
 def bounds(count: int, share: int, shares: int) -> tuple[int, int]:
-    """The part [first, last) of `count` things that share number `share` of `shares` gets; sizes differ by at most 1."""
+    """The part [first, last) of `count` things that share number `share` of `shares` gets, sizes as equal as can be."""
     return count * share // shares, count * (share + 1) // shares
 
 
@@ -27,7 +27,7 @@ class Team:
         while (job := self._jobs[share - 1].get()) is not None:
             try:
                 job(share, self.size)
-            except BaseException as error:  # noqa: BLE001: handed to the caller, which raises it
+            except BaseException as error:  # noqa: BLE001  handed to the caller, which raises it
                 self._done.put(error)
             else:
                 self._done.put(None)
@@ -39,7 +39,7 @@ class Team:
         failure: BaseException | None = None
         try:
             job(0, self.size)
-        except BaseException as error:  # noqa: BLE001: raised below, once no thread works any more
+        except BaseException as error:  # noqa: BLE001  raised below, once no thread works any more
             failure = error
         for _ in self._jobs:
             failure = self._done.get() or failure

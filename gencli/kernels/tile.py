@@ -123,14 +123,15 @@ class _TileCode:
 
 
 @intrinsic(prefer_literal=True)
-def _tile(typing: Any, rows: Any, like: Any, a: Any, a_row: Any, a_k: Any, panel: Any, k: Any, c: Any, c_row: Any, add: Any) -> Any:
+def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
     """C (rows, width) (+)= A (rows, k) @ panel (k, width); addresses and strides in bytes, `like` gives the type.
 
     `add` is 0 to overwrite C, else its sums begin with what C holds.
     """
     dtype = types.float32 if like.bitwidth == 32 else types.float64
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    def codegen(context, builder, sig, args):
+        """Lay the tile's code down where it is called."""
         _, _, a, a_row, a_k, panel, k, c, c_row, add = args
         code = _TileCode(builder, dtype, rows.literal_value)
         places = code.places(c, c_row)
@@ -173,7 +174,7 @@ def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
 
 
 @inlined
-def product(x, x_at, x_row, m, k, weights, weights_at, panel_rows, count, out, out_at, out_row, accumulate):
+def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
     """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
 
     Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
@@ -181,7 +182,7 @@ def product(x, x_at, x_row, m, k, weights, weights_at, panel_rows, count, out, o
     zero = weights.dtype.type(0)
     item = size_of(zero)
     x_data = x.ctypes.data + x_at * item
-    data = weights.ctypes.data + weights_at * item
+    data = weights.ctypes.data
     column = out.ctypes.data + out_at * item
     for _ in range(count):
         done = 0

@@ -22,7 +22,7 @@ _FEATURES = processor()[1]
 REGISTER_BYTES = 64 if "avx512f" in _FEATURES else 32 if "avx2" in _FEATURES and "fma" in _FEATURES else 16
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """One register's worth of floating-point numbers."""
 
     def __init__(self, dtype: types.Float) -> None:
@@ -42,7 +42,7 @@ def vector_of(dtype: types.Float) -> ir.VectorType:
 
 
 @register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, frontend: Lanes) -> None:
         super().__init__(manager, frontend, vector_of(frontend.dtype))
 
@@ -62,8 +62,9 @@ def _to_lanes(context: Any, builder: Any, value: Any, kind: types.Type, lanes: L
 
 
 def _arithmetic(function: Callable[..., Any], method: str) -> None:
-    class _Rule(AbstractTemplate):  # type: ignore[misc]
+    class _Rule(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
+            """The signature where a vector takes part."""
             if len(args) == 2 and any(isinstance(arg, Lanes) for arg in args):
                 lanes = args[0] if isinstance(args[0], Lanes) else args[1]
                 if all(arg == lanes or isinstance(arg, types.Number) for arg in args):
@@ -200,10 +201,13 @@ def positive(typing: Any, x: Any) -> Any:
 
 def _reduction(operation: str, start: float | None) -> Callable[..., Any]:
     def typed(typing: Any, x: Any) -> Any:
+        """Vector to number."""
+
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             scalar = scalar_of(x.dtype)
             values = ([] if start is None else [ir.Constant(scalar, start)]) + [args[0]]
-            return call_intrinsic(builder, f"llvm.vector.reduce.{operation}.{suffix(vector_of(x.dtype))}", scalar, values)
+            name = f"llvm.vector.reduce.{operation}.{suffix(vector_of(x.dtype))}"
+            return call_intrinsic(builder, name, scalar, values)
 
         return x.dtype(x), codegen
 
@@ -233,6 +237,7 @@ def exp64(typing: Any, x: Any) -> Any:
     """exp64(x): the exponential of float64 lanes by the system's mathematical library, one lane at a time."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        """One library call a lane."""
         vector, number = vector_of(x.dtype), ir.DoubleType()
         result = ir.Constant(vector, ir.Undefined)
         for lane in range(x.count):

@@ -49,7 +49,7 @@ class RecurrentLayer:
         self.memory = np.zeros((T + 1, B, Hp) if self.cell.has_memory else (1, 1, 1), dtype)
         self.extra = np.zeros((T, B, Hp) if self.cell.has_extra else (1, 1, 1), dtype)
         self.output = np.zeros((T, B, Hp), dtype)
-        self.d_state, self.d_memory = np.zeros((B, Hp), dtype), np.zeros((B, Hp), dtype)
+        self.d_carry = np.zeros((2, B, Hp), dtype)
 
     def transpose(self, share: int, shares: int) -> None:
         """Pack the transposed weights that the backward pass reads, one share of the panels."""
@@ -72,7 +72,7 @@ class RecurrentLayer:
     def backward(self, keep: Array, d_output: Array, T: int, first: int, last: int) -> None:
         """Turn the gates into their gradients, given d_output (T, B, Hp)."""
         arrays = (self.gates[:T], self.recurrent_t, self.peephole, keep, self.state, self.memory, self.extra)
-        self.cell.backward(*arrays, d_output, self.d_state, self.d_memory, self.relu, first, last)
+        self.cell.backward(*arrays, d_output, self.d_carry, self.relu, first, last)
 
     def feed_back(self, d_below: Array, T: int, first: int, last: int) -> None:
         """Write the gradient of the layer below's output to d_below (T, B, Hp)."""
