@@ -1,10 +1,10 @@
 """Train small recurrent language models on a CPU; sample from them and score with them.
 
-    import gencli
-    model = gencli.train("dinosaurs", "dinosaurs.safetensors")
-    model = gencli.load("dinosaurs.safetensors")
-    model.sample(n=10, seed=1)
-    model.score("tyrannosaurus").perplexity
+import gencli
+model = gencli.train("dinosaurs", "dinosaurs.safetensors")
+model = gencli.load("dinosaurs.safetensors")
+model.sample(n=10, seed=1)
+model.score("tyrannosaurus").perplexity
 """
 
 from __future__ import annotations

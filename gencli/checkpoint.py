@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,9 @@ from gencli.network import Network
 from gencli.optimizer import AdamW
 from gencli.progress import Progress
 from gencli.recipe import Choices, Plan
+from gencli.version import own_version
 
 Array = NDArray[Any]
-
-
-def own_version() -> str:
-    """The version of the installed package."""
-    try:
-        return version("gencli")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "unknown"
 
 
 def stored_model(plan: Plan, progress: Progress, network: Network, weights: Array) -> StoredModel:

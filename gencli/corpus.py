@@ -83,7 +83,7 @@ def read_corpus(
         tunes = len(texts) > 1 and all(label.lower().endswith(TUNE_SUFFIXES) for label, _ in texts)
         mode = "file" if tunes else choose_mode([text for _, text in texts])
     typed = " ".join(_label(source) for source in sources)
-    corpus = Corpus(_name(sources), cut_documents(texts, mode), mode, typed, skipped)
+    corpus = Corpus(corpus_name(sources), cut_documents(texts, mode), mode, typed, skipped)
     if for_training:
         _check_learnable(corpus)
     return corpus
@@ -224,7 +224,7 @@ def _label(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
-def _name(sources: Sequence[str]) -> str:
+def corpus_name(sources: Sequence[str]) -> str:
     """A name to save a model under: those of up to three sources, files without their suffix."""
     names = []
     for source in sources[:3]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -32,9 +32,9 @@ class PlainConsole(Console):
         raise
 
 
-def open_console(file: TextIO | None = None) -> Console:
-    """A console on stderr, or on another file; it marks up and highlights nothing by itself."""
-    file = sys.stderr if file is None else file
+def open_console(file: TextIO | None) -> Console:
+    """A console on sys.stdout or sys.stderr, None where that is closed; it marks up nothing by itself."""
+    file = io.StringIO() if file is None else file
     console = PlainConsole(file=file, markup=False, highlight=False, emoji=False)
     if console.width < NARROWEST:
         console.width = NARROWEST
@@ -150,12 +150,12 @@ class TrainingDisplay:
 
     def _keep(self, step: Step, improved: bool) -> None:
         """On a terminal: the samples and the losses they belong to, above the bar for good."""
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = Text()
         line.append(f"epoch {step.epoch:.1f}".ljust(13), "dim")
         if step.valid_loss is not None:
             line.append(f"valid {step.valid_loss:.3f}  ", "green" if improved else "yellow")
         line.append(self._samples(step), "bold")
-        self.console.print(line)
+        self.console.print(line, no_wrap=True, overflow="ellipsis")
 
     def _samples(self, step: Step) -> str:
         return ", ".join(one_line(sample) for sample in step.samples)

@@ -1,10 +1,10 @@
 """What can go wrong through the user's input, and is told in one line: what, where, what to do.
 
-    GencliError
-      OptionError      an option's value, or two options that do not go together
-      CorpusError      a source that cannot be read or holds nothing to learn from
-      ModelFileError   a model file that cannot be read or written
-      TrainingError    a training run that cannot go on
+GencliError
+  OptionError      an option's value, or two options that do not go together
+  CorpusError      a source that cannot be read or holds nothing to learn from
+  ModelFileError   a model file that cannot be read or written
+  TrainingError    a training run that cannot go on
 """
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from gencli.errors import GencliError
 
 
-def write_atomically(path: Path, data: bytes, error: type[GencliError] = GencliError) -> None:
+def write_atomically(path: Path, data: bytes, error: type[GencliError] = GencliError, option: str = "-o") -> None:
     """Write a file whole or not at all: a temporary file in the same folder, fsync, rename.
 
-    Raises `error`, with the reason in one line, where the folder is missing, closed to us or full.
+    Raises `error`, with the reason and the `option` that names the file in one line, where the folder is missing, closed to us or full.
     """
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
@@ -26,7 +26,9 @@ def write_atomically(path: Path, data: bytes, error: type[GencliError] = GencliE
     except OSError as reason:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise error(f"{path}: cannot be written ({reason.strerror or reason}); name another place with -o") from reason
+        raise error(
+            f"{path}: cannot be written ({reason.strerror or reason}); name another place with {option}"
+        ) from reason
     except BaseException:  # an interrupt: nothing half-written stays behind
         temporary.unlink(missing_ok=True)
         raise
@@ -42,15 +44,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def check_writable(path: Path, error: type[GencliError] = GencliError) -> None:
+def check_writable(path: Path, error: type[GencliError] = GencliError, option: str = "-o") -> None:
     """Raise `error` in one line unless a file can be made at `path`; leaves nothing behind."""
     if path.is_dir():
         raise error(f"{path}: is a folder; name a file")
     if not path.parent.is_dir():
-        raise error(f"{path}: there is no folder {path.parent}; make it first, or name another with -o")
+        raise error(f"{path}: there is no folder {path.parent}; make it first, or name another with {option}")
     probe = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         probe.touch(exist_ok=False)
         probe.unlink()
     except OSError as reason:
-        raise error(f"{path}: cannot be written ({reason.strerror or reason}); name another place with -o") from reason
+        raise error(
+            f"{path}: cannot be written ({reason.strerror or reason}); name another place with {option}"
+        ) from reason

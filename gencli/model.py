@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from gencli.config import SampleConfig, check
-from gencli.errors import OptionError
+from gencli.errors import ModelFileError, OptionError
 from gencli.kernels.threads import Team
 from gencli.model_file import ModelInfo, StoredModel, read_model
 from gencli.network import Network
@@ -112,9 +112,7 @@ class Model:
 
     def stream(self, prompt: str, config: SampleConfig, *, strict: bool = False) -> Iterator[str]:
         """The seed's first sample in pieces, as they are drawn; together the text of `sample(1, prompt)`."""
-        return Sampler(
-            self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends
-        ).stream()
+        return Sampler(self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends).stream()
 
     def known_part(self, prompt: str, strict: bool) -> str:
         """The prompt without symbols that the vocabulary lacks; OptionError for those if `strict`."""
@@ -150,7 +148,11 @@ class Model:
 
 def load(path: str | Path, threads: int | None = None) -> Model:
     """The model in a file; ModelFileError where it cannot be read."""
-    return Model(read_model(Path(path)), threads)
+    stored = read_model(Path(path))
+    try:
+        return Model(stored, threads)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def train(
@@ -184,8 +186,11 @@ def start_training(
     if init_from is None:
         return Training(make_plan(sources, choices), output, threads, sample_every=sample_every)
     stored = init_from.stored
-    for name in ("cell", "hidden_size", "layers"):
+    for name in ("cell", "hidden_size", "layers", "activation"):
         asked, held = getattr(choices, name), getattr(stored.network, name)
-        check(asked in (None, held), f"--{name.replace('_', '-')} {asked}: the model to begin with has {held}")
-    plan = make_plan(sources, choices, stored.codec, stored.network)
+        default = getattr(Choices, name)
+        check(asked in (default, held), f"--{name.replace('_', '-')} {asked}: the model to begin with has {held}")
+    check(choices.min_count == 1, f"--min-count {choices.min_count}: the vocabulary is that of the model to begin with")
+    network = stored.network if choices.dropout is None else replace(stored.network, dropout=choices.dropout)
+    plan = make_plan(sources, choices, stored.codec, network)
     return Training(plan, output, threads, sample_every=sample_every, initial=stored.tensors)

@@ -134,7 +134,7 @@ def _read(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Array]]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             header = _header(path, metadata.get("gencli"), form)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, PermissionError):
             raise ModelFileError(f"{path}: cannot be read (permission denied)") from error

@@ -42,9 +42,7 @@ class Network:
         self.layout = Layout(config, self.cell, dtype)
         self.flat = self.layout.new() if flat is None else flat
         self.gradient = np.zeros(0, dtype)  # made by the first `learn`
-        self.layers = [
-            RecurrentLayer(config, self.cell, self.layout, self.flat, i) for i in range(config.layers)
-        ]
+        self.layers = [RecurrentLayer(config, self.cell, self.layout, self.flat, i) for i in range(config.layers)]
         sizes = config.side_sizes
         self.side_offsets = np.cumsum([0, *sizes[:-1]])[: len(sizes)].astype(np.int32)
         table = self.layout.view(self.flat, "tokens.table")

@@ -18,7 +18,7 @@ def check_plot_path(path: Path) -> None:
     """OptionError unless a picture can be written there."""
     known = path.suffix.lower() in SUFFIXES
     check(known, f"--plot {path}: cannot draw {path.suffix or 'without a suffix'}; use {', '.join(SUFFIXES)}")
-    check_writable(path, OptionError)
+    check_writable(path, OptionError, "--plot")
 
 
 def draw_losses(path: Path, history: Sequence[Mapping[str, float | int | None]], title: str) -> None:
@@ -50,4 +50,4 @@ def draw_losses(path: Path, history: Sequence[Mapping[str, float | int | None]],
     picture = io.BytesIO()
     kind = path.suffix.lower().lstrip(".")
     figure.savefig(picture, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    write_atomically(path, picture.getvalue(), OptionError)
+    write_atomically(path, picture.getvalue(), OptionError, "--plot")

@@ -77,9 +77,7 @@ class Meter:
         """Whether it is time for a record without news."""
         return self.weight > 0 and self.clock() - self.since > RECORD_SECONDS
 
-    def record(
-        self, progress: Progress, epoch: float, done: float, compile_seconds: float, news: News
-    ) -> Step:
+    def record(self, progress: Progress, epoch: float, done: float, compile_seconds: float, news: News) -> Step:
         """The record; counting begins anew."""
         now = self.clock()
         if self.weight:

@@ -157,8 +157,11 @@ def make_plan(
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
     defaults = next(row for row in TABLE if len(train_data.ids) <= row.tokens)
-    chosen = tuple(f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None)
-    if network is None:
+    chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
+    chosen += ["documents"] if choices.documents == "auto" else []
+    if network is not None:
+        chosen = [name for name in chosen if not hasattr(network, name)]
+    else:
         network = _network(choices, defaults, codec)
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
     hashes = np.unique(np.array([document_hash(d.text) for d in corpus.documents], np.uint64))
@@ -172,7 +175,7 @@ def make_plan(
         network=network,
         train=train,
         steps_per_epoch=steps_per_epoch,
-        chosen=chosen,
+        chosen=tuple(chosen),
         skipped_files=corpus.skipped,
         choices=choices,
         train_data=train_data,

@@ -46,11 +46,13 @@ class Training:
     ) -> None:
         self.plan, self.output, self.sample_every, self.save = plan, output, sample_every, save
         self.resume_path = resume_path(output)
-        self.network = Network(plan.network, Team(threads))
-        if initial is None:
-            self.network.initialise(plan.train.seed)
-        else:
-            self.network.load(initial)
+        self._clock = CompileClock()
+        with self._clock:
+            self.network = Network(plan.network, Team(threads))
+            if initial is None:
+                self.network.initialise(plan.train.seed)
+            else:
+                self.network.load(initial)
         self.best = self.network.flat.copy()  # by validation loss; until the first evaluation the initial weights
         self.optimizer = AdamW(self.network, plan.train.optimizer)
         self.state = self.network.state(plan.train.batch_size)
@@ -61,9 +63,7 @@ class Training:
         self._evaluation_seconds = 0.0
 
     @classmethod
-    def resume(
-        cls, sources: Sequence[str], output: Path, threads: int, *, sample_every: int | None = None
-    ) -> Training:
+    def resume(cls, sources: Sequence[str], output: Path, threads: int, *, sample_every: int | None = None) -> Training:
         """The run that stopped at `output`, on the same sources; all settings are those it began with.
 
         Raises ModelFileError where there is nothing to resume, TrainingError where the data is another.
@@ -101,10 +101,10 @@ class Training:
 
         Raises TrainingError when the loss keeps leaving the finite numbers; the best weights are saved before.
         """
-        with CompileClock() as clock:
-            clock.on_begin = self.on_compile
-            self._clock = clock
-            self._started = time.perf_counter() - self.progress.seconds
+        self._clock.on_begin = self.on_compile
+        with self._clock:
+            self._compile_forward()
+            self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
             self._saved = time.perf_counter()
             if self.progress.step == 0:
                 self._checkpoint()
@@ -112,6 +112,12 @@ class Training:
                 yield from self._steps()
             finally:
                 self.network.team.close()
+
+    def _compile_forward(self) -> None:
+        """Have what evaluations and samples run compiled, or read from the cache, before time counts."""
+        batch = self._rows().batch(0)
+        self._evaluator.losses(batch, self._evaluator.state(batch.inputs.shape[1]))
+        Sampler(self._speaker, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
 
     def seconds(self) -> float:
         """Seconds of training so far, compiling left out."""

@@ -71,6 +71,4 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
         product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)
 
 
-CELL = Cell(
-    4, (RecurrentProduct("state", 0, 4),), forward, backward, has_memory=True, has_extra=True, forget_gate=1
-)
+CELL = Cell(4, (RecurrentProduct("state", 0, 4),), forward, backward, has_memory=True, has_extra=True, forget_gate=1)

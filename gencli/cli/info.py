@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    model: Annotated[Path, typer.Argument(help="A model file.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")],
     as_json: Annotated[bool, typer.Option("--json", help="One object of JSON, the whole history in it.")] = False,
 ) -> None:
     """Show what a model is, what it learned from, and how its losses went."""

@@ -8,6 +8,7 @@ import typer
 
 from gencli.cli import corpora, info, sample, score, train
 from gencli.cli.shell import Command, guarded
+from gencli.version import own_version
 
 EPILOG = "First steps: gencli train dinosaurs, then gencli sample dinosaurs.safetensors -n 10"
 
@@ -32,9 +33,7 @@ for name, command in (
 def show_version(wanted: bool) -> None:
     """Print the version and end."""
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"gencli {version('gencli')}")
+        typer.echo(f"gencli {own_version()}")
         raise typer.Exit()
 
 

@@ -22,7 +22,7 @@ WHICH, HOW, OUTPUT = "What to write", "How to draw", "Output"
 
 
 def sample(
-    model: Annotated[Path, typer.Argument(help="A model file, as gencli train writes them.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, as gencli train writes them.")],
     count: Annotated[int, typer.Option("-n", "--count", help="How many samples.", rich_help_panel=WHICH)] = 1,
     prompt: Annotated[
         str, typer.Option("-p", "--prompt", help="Text that begins every sample.", rich_help_panel=WHICH)

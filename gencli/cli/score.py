@@ -44,9 +44,10 @@ class Shown:
 
 
 def score(
-    model: Annotated[Path, typer.Argument(help="A model file, as gencli train writes them.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, as gencli train writes them.")],
     text: Annotated[
-        list[str] | None, typer.Argument(help="Texts; without any, and without -f, the lines of stdin.")
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts; without any, and without -f, the lines of stdin."),
     ] = None,
     file: Annotated[
         list[str] | None,
@@ -84,8 +85,9 @@ def score(
 ) -> None:
     """Tell how likely a model finds texts, one line for each.
 
-    Columns: log-probability, tokens (with the end of the text), unknown tokens, perplexity, text. Blank lines are
-    skipped.
+    Columns: log-probability, tokens (with the end of the text), unknown tokens, perplexity, text.
+
+    Blank lines are skipped.
     """
     from gencli.display import open_console
     from gencli.kernels.compile import CompileClock
@@ -199,13 +201,11 @@ def show_next(model: Model, group: list[Labelled], count: int, shown: Shown) -> 
             listed = [{"symbol": symbol, "probability": share} for symbol, share in choices]
             typer.echo(json_line({"text": text, "next": listed}))
             continue
-        if len(group) > 1:
-            typer.echo(label)
         if shown.aligned:
-            shown.console.print(next_table(choices))
+            shown.console.print(next_table(choices, label))
         else:
             for symbol, share in choices:
-                typer.echo(f"{share:.6f}\t{symbol}")
+                typer.echo(f"{share:.6f}\t{symbol}\t{label}")
 
 
 def record_of(result: Score, shown: Shown) -> dict[str, Any]:

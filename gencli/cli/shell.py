@@ -86,6 +86,7 @@ def guarded(application: Callable[[], Any]) -> NoReturn:
 def _discard_output() -> None:
     """Point stdout at nothing, so that the flush at exit cannot fail."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
+        output = sys.stdout.fileno()
         nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
+        os.dup2(nothing, output)
         os.close(nothing)

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
 
+import typer
+
 from gencli.errors import CorpusError
 
 CHUNK = 1 << 20  # bytes asked for at once; a pipe gives what it has
@@ -56,4 +58,6 @@ def _opened(name: str) -> AbstractContextManager[io.BufferedReader]:
         return Path(name).open("rb")
     if sys.stdin is None:
         raise CorpusError("stdin: closed; pipe a text into it, or name a file")
+    if sys.stdin.isatty():
+        typer.echo("reading the keyboard, one text a line; Ctrl-D ends", err=True)
     return nullcontext(cast(io.BufferedReader, sys.stdin.buffer))

@@ -8,22 +8,30 @@ from typing import Annotated, Literal
 
 import typer
 
-from gencli.config import Activation, CellName, DocumentMode, Level, check
+from gencli.config import Activation, CellName, DocumentMode, Level, NetworkConfig, OptimizerConfig, TrainConfig, check
 
 DATA, NETWORK, SCHEDULE, OUTPUT = "What to learn from", "The network", "How to train", "Output"
 CHOSEN = "default: chosen from the corpus"
+NETWORK_DEFAULT, RATES_DEFAULT, TRAIN_DEFAULT = NetworkConfig(2), OptimizerConfig(), TrainConfig()
 
 
 def train(
     source: Annotated[
         list[str],
         typer.Argument(
-            help="A bundled corpus (see gencli corpora), a file, a folder, or - for stdin; several are joined."
+            metavar="SOURCE",
+            help="A bundled corpus (see gencli corpora), a file, a folder, or - for stdin; several are joined.",
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The model file. Default: the source's name + .safetensors, here."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The model file. Default: the source's name + .safetensors, here.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     level: Annotated[Literal["auto", Level], typer.Option(help="What a symbol is.", rich_help_panel=DATA)] = "auto",
     documents: Annotated[
@@ -43,7 +51,8 @@ def train(
         ),
     ] = None,
     cell: Annotated[
-        CellName | None, typer.Option(help="The recurrent cell. Default: lstm.", rich_help_panel=NETWORK)
+        CellName | None,
+        typer.Option(help=f"The recurrent cell. Default: {NETWORK_DEFAULT.cell}.", rich_help_panel=NETWORK),
     ] = None,
     hidden_size: Annotated[
         int | None, typer.Option(help=f"Units of each layer; {CHOSEN}.", rich_help_panel=NETWORK)
@@ -59,7 +68,7 @@ def train(
     ] = None,
     activation: Annotated[
         Activation, typer.Option(help="The activation of --cell rnn.", rich_help_panel=NETWORK)
-    ] = "tanh",
+    ] = NETWORK_DEFAULT.activation,
     init_from: Annotated[
         Path | None,
         typer.Option(metavar="MODEL", help="Begin with this model's weights and vocabulary.", rich_help_panel=NETWORK),
@@ -87,23 +96,36 @@ def train(
         float | None, typer.Option(help=f"Highest learning rate; {CHOSEN}.", rich_help_panel=SCHEDULE)
     ] = None,
     clip: Annotated[
-        float | None, typer.Option(help="Highest norm of the gradient; 0: off. Default: 1.", rich_help_panel=SCHEDULE)
+        float | None,
+        typer.Option(
+            help=f"Highest norm of the gradient; 0: off. Default: {RATES_DEFAULT.clip:g}.", rich_help_panel=SCHEDULE
+        ),
     ] = None,
     clip_value: Annotated[
         float | None,
-        typer.Option(help="Hold each gradient to plus or minus this; 0: off, the default.", rich_help_panel=SCHEDULE),
+        typer.Option(
+            help=f"Hold each gradient to plus or minus this; 0: off. Default: {RATES_DEFAULT.clip_value:g}.",
+            rich_help_panel=SCHEDULE,
+        ),
     ] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(help="Decay of weights, of AdamW. Default: 0.01.", rich_help_panel=SCHEDULE)
+        float | None,
+        typer.Option(
+            help=f"How weights decay, as in AdamW. Default: {RATES_DEFAULT.weight_decay:g}.", rich_help_panel=SCHEDULE
+        ),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
-            help="End after so many evaluations without a better loss; 0: never, the default.", rich_help_panel=SCHEDULE
+            help=f"End after so many evaluations without a better loss; 0: never. Default: {TRAIN_DEFAULT.patience}.",
+            rich_help_panel=SCHEDULE,
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same model. Default: 1.", rich_help_panel=SCHEDULE)
+        int | None,
+        typer.Option(
+            help=f"The same seed gives the same model. Default: {TRAIN_DEFAULT.seed}.", rich_help_panel=SCHEDULE
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads; they change nothing but time. Default: all.", rich_help_panel=SCHEDULE)
@@ -161,7 +183,7 @@ def train(
 
 
 def default_output(sources: list[str]) -> Path:
-    """The first source's name, its last suffix off, with `.safetensors`, in the working folder."""
-    path = Path(sources[0])
-    name = "stdin" if sources[0] == "-" else path.resolve().name if path.is_dir() else path.stem
-    return Path(f"{name or 'model'}.safetensors")
+    """The sources' name with `.safetensors`, in the working folder."""
+    from gencli.corpus import corpus_name
+
+    return Path(f"{corpus_name(sources)}.safetensors")

@@ -70,7 +70,7 @@ def check_outputs(request: Request, choices: Choices) -> None:
         refuse_foreign(request.output, False)
         refuse_foreign(resume_path(request.output), True)
         if request.metrics is not None:
-            check_writable(request.metrics, OptionError)
+            check_writable(request.metrics, OptionError, "--metrics")
     if request.plot is not None:
         check_plot_path(request.plot)
 
@@ -91,7 +91,7 @@ def refuse_foreign(path: Path, resume: bool) -> None:
 
 def carry_out(request: Request, choices: Choices) -> int:
     """Plan, and train or tell the cost; gives the exit code."""
-    display = TrainingDisplay(open_console(), request.quiet)
+    display = TrainingDisplay(open_console(sys.stderr), request.quiet)
     with CompileClock() as clock:
         clock.on_begin = display.compiling
         training = prepare(request, choices)
@@ -99,13 +99,13 @@ def carry_out(request: Request, choices: Choices) -> int:
             return tell_cost(request, training)
         show_plan(request, training, display)
         training.on_compile = display.compiling
-        interrupted = not learn(request, training, display)
+        interrupted = not learn(request, training, display, clock)
     if request.plot is not None and training.progress.history:
         draw_losses(request.plot, training.progress.history, training.plan.corpus_name)
     if interrupted:
         tell_resume(request, training)
         return INTERRUPTED
-    display.note(conclusion(training))
+    display.note(conclusion(training, display.seconds))
     return 0
 
 
@@ -149,7 +149,7 @@ def tell_cost(request: Request, training: Training) -> int:
     return 0
 
 
-def learn(request: Request, training: Training, display: TrainingDisplay) -> bool:
+def learn(request: Request, training: Training, display: TrainingDisplay, clock: CompileClock) -> bool:
     """Train, showing and noting each record; gives whether training came to its end."""
     display.begin(training.plan)
     with (
@@ -160,7 +160,7 @@ def learn(request: Request, training: Training, display: TrainingDisplay) -> boo
         try:
             for step in training.fit():
                 if step.compile_seconds is not None:
-                    display.compiled(step.compile_seconds)
+                    display.compiled(clock.seconds)
                 display.update(step)
                 metrics.write(step)
         except KeyboardInterrupt:  # the second: what was saved before must do
@@ -191,7 +191,7 @@ def tell_resume(request: Request, training: Training) -> None:
     typer.echo(request.resume_command(training.plan.choices.valid), err=True)
 
 
-def conclusion(training: Training) -> str:
+def conclusion(training: Training, seconds: float) -> str:
     """One line on what there is now and what to do with it."""
     losses = []
     if training.best_loss is not None:
@@ -199,5 +199,5 @@ def conclusion(training: Training) -> str:
     last = training.progress.history[-1]["train_loss"] if training.progress.history else None
     if last is not None and math.isfinite(last):
         losses.append(f"training loss {last:.3f}")
-    facts = ", ".join([*losses, f"{training.seconds():.1f} s"])
+    facts = ", ".join([*losses, f"{seconds:.1f} s"])
     return f"{training.output}: {facts}; try: {shlex.join(['gencli', 'sample', str(training.output), '-n', '10'])}"

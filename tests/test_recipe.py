@@ -1,0 +1,268 @@
+"""The plan of a run: what the user said, what the corpus suggests, and what it will cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gencli import estimate as estimating
+from gencli.codecs.codec import UNK
+from gencli.corpus import read_corpus
+from gencli.errors import CorpusError, OptionError
+from gencli.progress import Step
+from gencli.recipe import TABLE, Choices, document_hash, make_plan
+from tests.reference import network as reference
+
+GIVEN = {
+    "cell": "gru",
+    "hidden_size": 33,
+    "layers": 3,
+    "dropout": 0.25,
+    "batch_size": 3,
+    "seq_length": 9,
+    "epochs": 4.5,
+    "lr": 0.0123,
+    "clip": 0.5,
+    "clip_value": 0.125,
+    "weight_decay": 0.03,
+    "patience": 7,
+    "seed": 11,
+    "max_steps": 99,
+}
+
+
+@pytest.fixture
+def plan_of(names_file):
+    """Lays a plan of the file of 40 names, or of another source, from choices."""
+
+    def make(source=names_file, **choices):
+        return make_plan([str(source)], Choices(**choices))
+
+    return make
+
+
+def settled(plan):
+    """Every setting of a plan by its name in Choices."""
+    return {**vars(plan.network), **vars(plan.train.optimizer), **vars(plan.train)}
+
+
+def texts_of(plan, data):
+    """The documents of a plan's data, decoded."""
+    ends = data.lengths.cumsum()
+    return [plan.codec.decode(data.ids[end - n : end]) for end, n in zip(ends, data.lengths, strict=True)]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_choice_overrides_the_table_and_nothing_else(plan_of, name):
+    free, plan = settled(plan_of()), plan_of(**{name: GIVEN[name]})
+    assert settled(plan)[name] == GIVEN[name] != free[name]
+    others = {"batch_size": {"seq_length"}, "seq_length": {"batch_size"}}.get(name, set())  # they share the corpus
+    ignored = {name, "optimizer"} | others
+    assert {k: v for k, v in settled(plan).items() if k not in ignored} == {
+        k: v for k, v in free.items() if k not in ignored
+    }
+
+
+def test_all_choices_together_hold(plan_of):
+    plan = plan_of(**GIVEN)
+    assert {name: settled(plan)[name] for name in GIVEN} == GIVEN
+    assert plan.chosen == ()
+    assert plan.steps == min(99, math.ceil(4.5 * plan.steps_per_epoch))
+
+
+TABLED = {"hidden_size", "layers", "dropout", "batch_size", "seq_length", "epochs", "lr"}
+
+
+@pytest.mark.parametrize("given", [set(), {"lr"}, {"hidden_size", "epochs"}, TABLED])
+def test_chosen_names_what_was_not_given(plan_of, given):
+    assert set(plan_of(**{name: GIVEN[name] for name in given}).chosen) == TABLED - given
+
+
+def test_the_table_rises_and_its_last_row_holds_anything():
+    sizes = [row.tokens for row in TABLE]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == math.inf
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_row_is_that_of_the_corpus_size(tmp_path, number):
+    # One token above the row before, and the most that the row holds: 9 letters and <EOS> a line.
+    least = TABLE[number - 1].tokens + 10 if number else 1000
+    for tokens in (least, TABLE[number].tokens):
+        path = tmp_path / "names.txt"
+        path.write_text("".join(f"n{n:08d}\n" for n in range(int(tokens) // 10)))
+        plan = make_plan([str(path)], Choices(val_fraction=0.0))
+        assert plan.train_tokens == tokens
+        row = TABLE[number]
+        found = (plan.network.hidden_size, plan.network.layers, plan.network.dropout, plan.train.epochs)
+        assert found == (row.hidden_size, row.layers, row.dropout, row.epochs)
+        assert plan.train.optimizer.lr == row.lr
+
+
+def test_a_small_corpus_shrinks_the_batch_whoever_chose_it(plan_of, tmp_path):
+    tiny = tmp_path / "tiny.txt"
+    tiny.write_text("ab\nba\nabc\n")
+    for choices in ({}, {"batch_size": 64, "seq_length": 64}):
+        plan = plan_of(tiny, val_fraction=0.0, **choices)
+        assert (plan.train.batch_size, plan.train.seq_length) == (1, 10)
+        assert plan.steps_per_epoch == 1
+    plan = plan_of(batch_size=64, seq_length=16)
+    assert plan.train.batch_size == plan.train_tokens // 16 < 64
+    assert plan.train.seq_length == 16
+
+
+def test_a_tenth_is_held_out_and_no_document_is_on_both_sides(plan_of, names_file):
+    plan = plan_of()
+    assert (plan.train_documents, plan.valid_documents) == (36, 4)
+    training = texts_of(plan, plan.train_data)
+    held_out = [name for name in names_file.read_text().split() if name not in training]
+    assert len(set(training)) == 36
+    assert [len(name) + 1 for name in held_out] == plan.valid_data.lengths.tolist()
+    assert texts_of(plan, plan.valid_data) == [plan.codec.decode(plan.codec.encode(name)) for name in held_out]
+    assert plan.train_tokens == sum(map(len, training)) + 36
+
+
+def test_the_share_held_out_follows_the_choice_and_the_seed(plan_of):
+    assert plan_of(val_fraction=0.25).valid_documents == 10
+    nothing = plan_of(val_fraction=0.0)
+    assert (nothing.train_documents, nothing.valid_documents, nothing.valid_tokens) == (40, 0, 0)
+    sides = {tuple(texts_of(plan, plan.valid_data)) for plan in (plan_of(seed=seed) for seed in range(1, 6))}
+    assert len(sides) == 5
+
+
+def test_a_large_corpus_holds_out_less_than_a_tenth(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("".join(f"{n:099d}\n" for n in range(41_000)))  # 99 characters a line
+    plan = make_plan([str(path)], Choices())
+    assert plan.valid_documents * 99 == pytest.approx(200_000, rel=0.01)
+
+
+def test_a_file_of_validation_documents_leaves_the_corpus_whole(plan_of, tmp_path):
+    other = tmp_path / "valid.txt"
+    other.write_text("Zzyzx\n")
+    plan = plan_of(valid=str(other))
+    assert (plan.train_documents, plan.valid_documents, plan.valid_tokens) == (40, 1, 6)
+    assert "Z" in plan.codec.unknown("Zzyzx")  # the vocabulary is that of the training documents
+    assert UNK in plan.valid_data.ids
+    assert document_hash("Zzyzx") not in plan.hashes
+
+
+def test_held_out_symbols_do_not_enter_the_vocabulary(tmp_path):
+    # Each line has a letter of its own, so that those held out are unknown.
+    path = tmp_path / "letters.txt"
+    path.write_text("".join(f"{chr(0x4E00 + n)} is one\n" for n in range(20)))
+    plan = make_plan([str(path)], Choices(val_fraction=0.25))
+    assert [ids.count(UNK) for ids in ([*plan.train_data.ids], [*plan.valid_data.ids])] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ({"valid": "names.txt", "val_fraction": 0.1}, "--valid and --val-fraction"),
+        ({"val_fraction": 1.0}, "--val-fraction 1.0"),
+        ({"val_fraction": -0.1}, "--val-fraction -0.1"),
+        ({"val_fraction": math.nan}, "--val-fraction nan"),
+        ({"seed": -1}, "--seed -1"),
+        ({"seed": 2**63}, "--seed 9223372036854775808"),
+        ({"hidden_size": 0}, "--hidden-size 0"),
+        ({"hidden_size": 8193}, "--hidden-size 8193"),
+        ({"layers": 0}, "--layers 0"),
+        ({"dropout": 1.0}, "--dropout 1.0"),
+        ({"dropout": math.nan}, "--dropout nan"),
+        ({"cell": "transformer"}, "--cell transformer"),
+        ({"level": "word?"}, "--level word?"),
+        ({"documents": "poem"}, "--documents poem"),
+        ({"activation": "relu"}, "--activation relu"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"seq_length": 0}, "--seq-length 0"),
+        ({"epochs": 0.0}, "--epochs 0.0"),
+        ({"epochs": math.inf}, "--epochs inf"),
+        ({"minutes": 0.0}, "--minutes 0.0"),
+        ({"max_steps": 0}, "--max-steps 0"),
+        ({"lr": 0.0}, "--lr 0.0"),
+        ({"lr": math.nan}, "--lr nan"),
+        ({"clip": -1.0}, "--clip -1.0"),
+        ({"clip_value": math.nan}, "--clip-value nan"),
+        ({"weight_decay": 1.0}, "--weight-decay 1.0"),
+        ({"patience": -1}, "--patience -1"),
+        ({"min_count": 0}, "--min-count 0"),
+        ({"min_count": 10**9}, "--min-count 1000000000"),
+        ({"encoding": "klingon"}, "--encoding klingon"),
+    ],
+)
+def test_impossible_choices_are_refused_by_name_in_one_line(plan_of, names_file, choices, told, monkeypatch):
+    monkeypatch.chdir(names_file.parent)
+    with pytest.raises(OptionError) as caught:
+        plan_of(**choices)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_validation_file_is_refused(plan_of, tmp_path):
+    with pytest.raises(CorpusError, match=r"none\.txt"):
+        plan_of(valid=str(tmp_path / "none.txt"))
+
+
+def test_a_plan_is_the_same_twice_and_its_fingerprint_tells_data_apart(plan_of):
+    assert plan_of().fingerprint == plan_of(hidden_size=99).fingerprint
+    others = [plan_of(seed=2), plan_of(val_fraction=0.0), plan_of(documents="stream"), plan_of(min_count=5)]
+    assert len({plan.fingerprint for plan in [plan_of(), *others]}) == 5
+
+
+def test_a_stream_knows_no_documents_to_be_novel_from(plan_of):
+    assert len(plan_of(documents="stream").hashes) == 0
+    plan = plan_of()
+    names = [document.text for document in read_corpus([plan.source]).documents]
+    assert plan.hashes.tolist() == sorted(document_hash(name) for name in names)
+
+
+def test_steps_are_those_of_epochs_and_max_steps_whichever_are_fewer(plan_of):
+    plan = plan_of(batch_size=4, seq_length=16, epochs=3.0)
+    assert plan.steps_per_epoch == math.ceil(plan.train_tokens / 64)
+    assert plan.steps == 3 * plan.steps_per_epoch
+    assert plan_of(batch_size=4, seq_length=16, epochs=3.0, max_steps=5).steps == 5
+    assert plan_of(batch_size=4, seq_length=16, epochs=3.0, max_steps=500).steps == plan.steps
+    assert plan_of(minutes=1.0).steps is None
+    assert plan_of(minutes=1.0, max_steps=5).steps == 5
+
+
+@pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("gru", 2), ("peephole-lstm", 3)])
+def test_an_estimate_counts_parameters_and_reckons_time(plan_of, monkeypatch, tmp_path, cell, layers):
+    monkeypatch.setattr(estimating, "TRIAL_SECONDS", 0.01)
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(cell=cell, layers=layers, hidden_size=21, epochs=500.0)
+    cost = estimating.estimate(plan, threads=1)
+    shapes = (cell, plan.codec.vocabulary_size, 21, layers)
+    expected = sum(array.size for array in reference.random_parameters(np.random.default_rng(0), *shapes).values())
+    assert cost.parameters == expected
+    assert cost.memory_bytes > 4 * 6 * expected  # weights, gradient, two moments, the best, the transposed
+    assert cost.seconds > 0
+    assert cost.compile_seconds >= 0
+    assert list(tmp_path.iterdir()) == []  # nothing is saved
+
+
+def test_an_estimate_of_a_time_budget_is_the_budget(plan_of, monkeypatch):
+    monkeypatch.setattr(estimating, "TRIAL_SECONDS", 0.01)
+    assert estimating.estimate(plan_of(hidden_size=8, minutes=2.0), threads=1).seconds == 120.0
+
+
+def test_an_estimate_grows_with_the_epochs_and_is_bounded_by_the_steps(plan_of, monkeypatch):
+    # The speed of the trial is held still, so that only the reckoning is compared.
+    monkeypatch.setattr(estimating.Training, "fit", _steady)
+    plan = plan_of(hidden_size=8, epochs=100.0)
+    once = estimating.estimate(plan, threads=1).seconds
+    assert once == pytest.approx(100.0 * plan.train_tokens / 1000)
+    twice = estimating.estimate(replace(plan, train=replace(plan.train, epochs=200.0)), threads=1).seconds
+    assert twice == pytest.approx(2 * once)
+    few = replace(plan, train=replace(plan.train, max_steps=3))
+    window = plan.train.batch_size * plan.train.seq_length
+    assert estimating.estimate(few, threads=1).seconds == pytest.approx(3 * window / 1000)
+
+
+def _steady(run):
+    """A trial of 1,000 tokens a second."""
+    yield Step(10, 1.0, 2.0, 2000, 1.0, 0.1, 1.0, 1000.0, 0.1, compile_seconds=0.5)
+    run.network.team.close()
