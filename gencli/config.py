@@ -40,6 +40,8 @@ class NetworkConfig:
     side_sizes: tuple[int, ...] = ()  # ids of each side input
 
     def __post_init__(self) -> None:
+        sizes = (self.vocabulary_size, self.hidden_size, self.layers, *self.side_sizes)
+        check(all(isinstance(size, int) for size in sizes), f"sizes {sizes}: must be whole numbers")
         check(self.vocabulary_size >= 2, f"vocabulary of {self.vocabulary_size}: a model needs at least 2 symbols")
         check_name(self.cell, CellName, "--cell")
         check_name(self.activation, Activation, "--activation")

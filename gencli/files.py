@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 
 from gencli.errors import GencliError
@@ -13,11 +12,12 @@ from gencli.errors import GencliError
 def write_atomically(path: Path, data: bytes, error: type[GencliError] = GencliError, option: str = "-o") -> None:
     """Write a file whole or not at all: a temporary file in the same folder, fsync, rename.
 
-    Raises `error`, with the reason and the `option` that names the file in one line, where the folder is missing, closed to us or full.
+    Raises `error`, with the reason and the `option` that names the file in one line, where the folder is missing,
+    closed to us or full.
     """
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -46,15 +46,19 @@ def _sync_folder(folder: Path) -> None:
 
 def check_writable(path: Path, error: type[GencliError] = GencliError, option: str = "-o") -> None:
     """Raise `error` in one line unless a file can be made at `path`; leaves nothing behind."""
-    if path.is_dir():
-        raise error(f"{path}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise error(f"{path}: there is no folder {path.parent}; make it first, or name another with {option}")
-    probe = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
-        probe.touch(exist_ok=False)
+        if path.is_dir():
+            raise error(f"{path}: is a folder; name a file")
+        if not path.parent.is_dir():
+            raise error(f"{path}: there is no folder {path.parent}; make it first, or name another with {option}")
+        probe = _temporary(path)
+        probe.touch()
         probe.unlink()
     except OSError as reason:
-        raise error(
-            f"{path}: cannot be written ({reason.strerror or reason}); name another place with {option}"
-        ) from reason
+        cause = reason.strerror or reason
+        raise error(f"{path}: cannot be written ({cause}); name another place with {option}") from reason
+
+
+def _temporary(path: Path) -> Path:
+    """Where a file is written before it takes its name: always the same, so that a killed run leaves at most one."""
+    return path.with_name(f".{path.name[:240]}.tmp")

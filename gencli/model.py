@@ -152,7 +152,7 @@ def load(path: str | Path, threads: int | None = None) -> Model:
     try:
         return Model(stored, threads)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error
+        raise ModelFileError(f"{path}: {error}; the file is damaged, train the model again") from error
 
 
 def train(

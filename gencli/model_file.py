@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from gencli.codecs.codec import Codec, codec_from_state
-from gencli.config import DocumentMode, NetworkConfig, OptimizerConfig, TrainConfig
+from gencli.config import DocumentMode, NetworkConfig, OptimizerConfig, TrainConfig, check_name
 from gencli.errors import GencliError, ModelFileError
 from gencli.files import write_atomically
 
@@ -79,8 +79,9 @@ def read_model(path: Path) -> StoredModel:
         codec = codec_from_state(settings["codec"])
         hashes = tensors.pop(HASHES)
         stored = StoredModel(network, codec, ModelInfo(**info), tensors, hashes)
+        check_name(info["documents"], DocumentMode, "documents")
     except GencliError as error:
-        raise ModelFileError(f"{path}: {error}") from error
+        raise ModelFileError(f"{path}: {error}; the file is damaged, train the model again") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: its settings are damaged ({error!r}); train the model again") from error
     if codec.vocabulary_size != network.vocabulary_size or codec.side_sizes != network.side_sizes:

@@ -222,7 +222,7 @@ class Network:
         return logits
 
     def read(self, ids: Array, state: State) -> Array:
-        """Logits (P + 1, V) of every next token as ids (P,) are read from a document's beginning; `state` has one row."""
+        """Logits (P + 1, V) of each next token as ids (P,) are read from a document's beginning; one row."""
         inputs = np.concatenate([np.zeros(1, np.int32), ids])[:, None]
         starts = np.zeros_like(inputs, np.bool_)
         starts[0] = True

@@ -55,13 +55,13 @@ class Tensor:
         return out.ravel()
 
     def plain(self, flat: Array) -> Array:
-        """The plain array of a flat form."""
+        """The plain array of a flat form, a copy."""
         wide = padded(self.columns, flat.dtype)
         if self.in_panels:
             width = panel_width(flat.dtype)
             flat = flat.reshape(self.groups * wide // width, self.rows, width).transpose(1, 0, 2)
         values = flat.reshape(self.rows, self.groups, wide)[:, :, : self.columns]
-        return np.ascontiguousarray(values).reshape(self.shape)
+        return values.copy().reshape(self.shape)
 
 
 def tensors_of(config: NetworkConfig, cell: Cell) -> list[Tensor]:
@@ -114,7 +114,7 @@ class Layout:
         flat = self.new()
         for name, tensor in self.tensors.items():
             if name not in values:
-                raise ModelFileError(f"tensor {name} is missing; the file is damaged, train the model again")
+                raise ModelFileError(f"tensor {name} is missing")
             if values[name].shape != tensor.shape:
                 shape = values[name].shape
                 raise ModelFileError(f"tensor {name} has shape {shape}, its settings ask for {tensor.shape}")

@@ -128,7 +128,7 @@ class Defaults:
 # Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
 TABLE = (
     Defaults(3_000, 128, 1, 0.6, 4, 32, 12, 0.01),
-    Defaults(60_000, 192, 2, 0.6, 16, 32, 12, 0.02),
+    Defaults(60_000, 256, 1, 0.7, 8, 32, 12, 0.02),
     Defaults(400_000, 192, 1, 0.3, 32, 48, 20, 0.004),
     Defaults(3_000_000, 256, 2, 0.3, 64, 64, 8, 0.003),
     Defaults(math.inf, 384, 2, 0.1, 64, 96, 3, 0.002),

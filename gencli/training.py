@@ -211,8 +211,9 @@ class Training:
         progress, data = self.progress, self.plan.valid_data
         valid_loss = None
         if len(data.ids):
-            valid_loss = evaluate(self._evaluator, data, self.plan)
-            if progress.best_loss is None or valid_loss < progress.best_loss:
+            measured = evaluate(self._evaluator, data, self.plan)
+            valid_loss = measured if math.isfinite(measured) else None
+            if valid_loss is not None and (progress.best_loss is None or valid_loss < progress.best_loss):
                 progress.best_loss, progress.stale = valid_loss, 0
                 self.best[:] = self.network.flat
             else:

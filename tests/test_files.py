@@ -12,6 +12,11 @@ from gencli.errors import GencliError, ModelFileError, OptionError
 from gencli.files import check_writable, write_atomically
 
 
+def names_in(folder):
+    """The names of a folder's files, hidden ones too."""
+    return [path.name for path in folder.iterdir()]
+
+
 def full_disk(_):
     """What os.fsync does where no space is left."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -22,7 +27,7 @@ def test_a_file_is_written_and_replaced(tmp_path):
     write_atomically(path, b"first")
     write_atomically(path, b"second, longer")
     assert path.read_bytes() == b"second, longer"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert names_in(tmp_path) == ["a.bin"]
 
 
 def test_the_data_is_on_disk_before_the_name_is(tmp_path, monkeypatch):
@@ -44,7 +49,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch)
         write_atomically(path, b"new", ModelFileError)
     assert str(caught.value) == f"{path}: cannot be written (No space left on device); name another place with -o"
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert names_in(tmp_path) == ["a.bin"]
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
@@ -59,7 +64,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert names_in(tmp_path) == ["a.bin"]
 
 
 def test_a_folder_that_cannot_be_synced_is_no_failure(tmp_path, monkeypatch):
@@ -75,7 +80,7 @@ def test_a_missing_folder_is_told_in_one_line(tmp_path):
     with pytest.raises(GencliError) as caught:
         write_atomically(path, b"new")
     assert str(caught.value) == f"{path}: cannot be written (No such file or directory); name another place with -o"
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_what_cannot_be_written_is_known_before(tmp_path, name, told):
     assert message.startswith(f"{tmp_path / name}: ")
     assert told in message
     assert "\n" not in message
-    assert os.listdir(tmp_path) == ["file"]
+    assert names_in(tmp_path) == ["file"]
 
 
 def test_a_closed_folder_is_known_before(tmp_path, monkeypatch):
@@ -106,24 +111,24 @@ def test_a_name_too_long_for_the_disk_is_known_before(tmp_path):
     path = tmp_path / ("x" * 300)
     with pytest.raises(GencliError, match="cannot be written"):
         check_writable(path)
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_a_name_too_long_for_the_disk_leaves_nothing_when_written(tmp_path):
     with pytest.raises(GencliError, match="cannot be written"):
         write_atomically(tmp_path / ("x" * 300), b"new")
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_the_longest_name_the_disk_takes_can_be_written(tmp_path):
     path = tmp_path / ("x" * 255)
     check_writable(path)
     write_atomically(path, b"new")
-    assert os.listdir(tmp_path) == [path.name]
+    assert names_in(tmp_path) == [path.name]
 
 
 def test_checking_touches_nothing(tmp_path):
     (tmp_path / "a.bin").write_bytes(b"old")
     check_writable(tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert names_in(tmp_path) == ["a.bin"]

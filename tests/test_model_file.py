@@ -32,7 +32,7 @@ def path(stored, tmp_path):
     return tmp_path / "model.safetensors"
 
 
-def refusal(path):
+def check_refused(path):
     """The message with which a file is refused: one line that begins with its name and ends in what to do."""
     with pytest.raises(ModelFileError) as caught:
         gencli.load(path, threads=1)
@@ -48,7 +48,7 @@ def rewrite(path, change):
     """Change the settings and tensors of a model file in place, leaving a well-formed safetensors file."""
     with safe_open(path, framework="numpy") as file:
         header = json.loads(file.metadata()["gencli"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
     changed = change(header, tensors)
     path.write_bytes(save(tensors, {"gencli": json.dumps(header if changed is None else changed)}))
 
@@ -91,7 +91,7 @@ def test_a_file_cut_short_anywhere_is_refused(path):
     header = 8 + int.from_bytes(whole[:8], "little")
     for length in (0, 1, 7, 8, 9, header // 2, header - 1, header, header + 1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refusal(path)
+        check_refused(path)
 
 
 @pytest.mark.parametrize(
@@ -111,31 +111,31 @@ def test_a_file_cut_short_anywhere_is_refused(path):
 def test_what_is_no_model_file_is_refused(tmp_path, content):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
-    refusal(path)
+    check_refused(path)
 
 
 def test_bytes_behind_the_end_are_refused(path):
     path.write_bytes(path.read_bytes() + b"more")
-    refusal(path)
+    check_refused(path)
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path):
-    assert "is a folder" in refusal(tmp_path)
-    assert "no such file" in refusal(tmp_path / "nothing.safetensors")
+    assert "is a folder" in check_refused(tmp_path)
+    assert "no such file" in check_refused(tmp_path / "nothing.safetensors")
 
 
 def test_a_foreign_safetensors_file_is_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(save({"weight": np.zeros(3, np.float32)}, {"format": "pt"}))
-    assert "not one of gencli's" in refusal(path)
+    assert "not one of gencli's" in check_refused(path)
     path.write_bytes(save({"weight": np.zeros(3, np.float32)}))
-    assert "not one of gencli's" in refusal(path)
+    assert "not one of gencli's" in check_refused(path)
 
 
 def test_a_resume_file_is_no_model_and_a_model_no_resume_file(path, tmp_path):
     other = resume_path(path)
     write_resume(other, {"now.output.bias": np.zeros(3, np.float32)}, {})
-    assert "not a file of the kind gencli-model;" in refusal(other)
+    assert "not a file of the kind gencli-model;" in check_refused(other)
     with pytest.raises(ModelFileError, match="not a file of the kind gencli-model-resume"):
         read_resume(path)
 
@@ -148,13 +148,13 @@ def test_where_a_run_keeps_what_resuming_needs(tmp_path):
 @pytest.mark.parametrize("version", [2, 999, "1", None, 1.5])
 def test_a_newer_format_asks_for_an_upgrade(path, version):
     rewrite(path, lambda header, _: header.update(version=version))
-    assert "upgrade gencli" in refusal(path)
+    assert "upgrade gencli" in check_refused(path)
 
 
 @pytest.mark.parametrize("characters", ["abc", "abcdefghijk"], ids=["fewer", "more"])
 def test_a_vocabulary_that_does_not_fit_is_refused_with_both_sizes(path, characters):
     rewrite(path, lambda header, _: header["codec"].update(characters=characters))
-    message = refusal(path)
+    message = check_refused(path)
     assert f"{len(characters) + 2} symbols" in message
     assert "weights are for 8" in message
 
@@ -215,13 +215,13 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_contents_are_refused(path, damage):
     rewrite(path, lambda header, tensors: DAMAGES[damage](header, tensors))
-    refusal(path)
+    check_refused(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": "gencli-model", "version": 1', "null", '"gencli-model"'])
 def test_settings_that_are_no_json_object_are_refused(path, text):
     path.write_bytes(save({"output.bias": np.zeros(3, np.float32)}, {"gencli": text}))
-    refusal(path)
+    check_refused(path)
 
 
 def test_an_undamaged_rewrite_is_read(path, stored):
@@ -242,4 +242,4 @@ def test_a_full_disk_leaves_the_old_model_and_nothing_else(path, stored, tmp_pat
         write_model(path, replace(stored, info=replace(stored.info, name="others")))
     assert str(caught.value) == f"{path}: cannot be written (No space left on device); name another place with -o"
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]

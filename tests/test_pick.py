@@ -112,6 +112,14 @@ def test_the_probability_told_is_the_models_own(settings: dict[str, Any]) -> Non
     np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
 
 
+def test_a_banned_token_that_is_likeliest_by_far_counts_in_the_probability_told() -> None:
+    logits = np.float32([[5000, 0, 1], [0, 1, 2]])
+    tokens, told = drawn(logits, np.full(2, 0.999), banned=(0,))
+    assert tokens.tolist() == [2, 2]
+    assert told[0] == -4999
+    np.testing.assert_allclose(told[1], softmax.log_softmax(logits[1])[2], rtol=1e-12)
+
+
 def test_huge_logits_and_a_tiny_temperature_do_not_overflow() -> None:
     logits = np.float32([[3e38, -3e38, 3e38], [-5000, -5001, -5000], [80, 80, -80]])
     for temperature in (1e-300, 1e-3, 1.0):

@@ -34,9 +34,7 @@ def twin_logprobs(model, ids):
     return -softmax.token_losses(twin_logits(model, ids[:-1]), np.array(ids))
 
 
-@pytest.mark.parametrize(
-    ("cell", "activation"), [*[(cell, "tanh") for cell in get_args(CellName)], ("rnn", "relu")]
-)
+@pytest.mark.parametrize(("cell", "activation"), [*[(cell, "tanh") for cell in get_args(CellName)], ("rnn", "relu")])
 def test_token_logprobs_equal_the_twins(random_model, cell, activation):
     model = random_model(cell=cell, layers=2, activation=activation, scale=0.3)
     for score in model.scores(TEXTS):

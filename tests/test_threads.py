@@ -111,8 +111,7 @@ def test_all_shares_may_fail(team_of: Callable[[int], Team]) -> None:
     expect_sound(team)
 
 
-@pytest.mark.xfail(strict=True, reason="Team.run raises the failure it hears of last")
-def test_the_first_failure_is_the_one_raised(team_of: Callable[[int], Team]) -> None:
+def test_the_lowest_share_s_failure_is_the_one_raised(team_of: Callable[[int], Team]) -> None:
     team, first_has_failed = team_of(2), threading.Event()
 
     def job(share: int, shares: int) -> None:

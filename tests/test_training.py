@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from gencli.model import Model, load
 from gencli.model_file import read_model
 from tests.reference import schedule
 
-LAST = 23  # steps of the short run
+LAST = 24  # steps of the short run
 EVALUATIONS = [10, 20, LAST]
 
 
@@ -52,7 +53,7 @@ def test_a_run_yields_records_that_count_up_to_its_end(begin, every_step):
     assert [step.step for step in steps] == list(range(1, LAST + 1))
     for name in ("tokens", "epoch", "progress"):
         values = [getattr(step, name) for step in steps]
-        assert all(a < b for a, b in zip(values, values[1:], strict=False)), name
+        assert all(a < b for a, b in pairwise(values)), name
     seconds = [step.seconds for step in steps]
     assert seconds == sorted(seconds)
     assert (steps[-1].tokens, steps[-1].epoch, steps[-1].progress) == (3 * run.plan.train_tokens, 3.0, 1.0)
@@ -96,7 +97,7 @@ def test_the_learning_rate_follows_the_twins_schedule(begin, every_step):
     steps = list(begin().fit())
     before = [0.0, *[step.progress for step in steps[:-1]]]
     for done, step in zip(before, steps, strict=True):
-        assert step.learning_rate == pytest.approx(schedule.learning_rate(done, 0.05, 0.01), rel=1e-9)
+        assert step.learning_rate == pytest.approx(schedule.learning_rate(done, 1.0, 0.01, 0.05, 0.05), rel=1e-9)
 
 
 def test_reporting_changes_nothing_in_the_model(begin, monkeypatch):
@@ -113,11 +114,9 @@ def test_one_two_and_three_threads_give_the_same_file(begin, cell):
     assert files[0] == files[1] == files[2]
 
 
-def test_another_seed_gives_another_file(begin):
-    one, other = (fitted(begin(output=f"{seed}.safetensors", seed=seed)) for seed in (1, 2))
-    assert read_model(one.output).tensors["output.bias"].tobytes() != read_model(
-        other.output
-    ).tensors["output.bias"].tobytes()
+def test_another_seed_gives_another_model(begin):
+    one, other = (read_model(fitted(begin(seed=seed)).output).tensors["output.bias"] for seed in (1, 2))
+    assert not np.array_equal(one, other)
 
 
 def test_training_learns(begin, names_file):
@@ -153,7 +152,7 @@ def test_the_model_file_tells_what_was_learned_from(begin, names_file):
     info = read_model(fitted(begin()).output).info
     assert (info.name, info.source, info.documents, info.seed) == ("names", str(names_file), "line", 1)
     assert (info.train_documents, info.valid_documents) == (36, 4)
-    assert info.train_tokens + sum(len(n) + 1 for n in names_file.read_text().split()) > 0
+    assert 0.8 < info.train_tokens / sum(len(name) + 1 for name in names_file.read_text().split()) < 0.98
     assert info.train.epochs == 3.0
 
 
@@ -239,6 +238,8 @@ def test_minutes_end_training_and_the_schedule_anneals_to_them(begin, ticking, m
 def test_minutes_leave_room_for_the_last_evaluation(begin, ticking, monkeypatch):
     evaluate = training_module.evaluate
 
+    ticking.tick = 0.1
+
     def slow(*arguments):
         ticking.now += 10.0
         return evaluate(*arguments)
@@ -246,7 +247,7 @@ def test_minutes_leave_room_for_the_last_evaluation(begin, ticking, monkeypatch)
     monkeypatch.setattr(training_module, "evaluate", slow)
     steps = list(begin(minutes=2.0, epochs=None).fit())
     assert sum(step.valid_loss is not None for step in steps) >= 2
-    assert 100 < steps[-1].seconds < 125
+    assert 112 < steps[-1].seconds < 123  # 130 and more if the last evaluation came on top
 
 
 def test_minutes_are_bounded_by_max_steps(begin, ticking):
@@ -300,8 +301,8 @@ def poison(run, at, what="loss"):
     """Have the numbers leave the finite ones at these steps, counted from 1."""
     learn, calls = run.network.learn, []
 
-    def poisoned(*arguments):
-        losses = learn(*arguments)
+    def poisoned(*arguments, **named):
+        losses = learn(*arguments, **named)
         calls.append(len(calls) + 1)
         if calls[-1] in at:
             (losses if what == "loss" else run.network.gradient).flat[0] = math.nan if what == "loss" else math.inf
@@ -326,10 +327,9 @@ def test_a_loss_that_is_not_finite_goes_back_to_the_best_weights_at_half_the_rat
             assert not run.optimizer.mean.any()
             assert not run.state.hidden.any()
         elif step.step > 15:
-            done = (step.tokens - 1, run.plan.train_tokens)
             assert step.event is None
             assert step.learning_rate <= 0.005
-            assert math.isfinite(step.train_loss), done
+            assert math.isfinite(step.train_loss)
     assert run.finished
     assert run.progress.rate_factor == 0.5
     assert math.isfinite(nats_per_token(load(run.output, 1), ["Ada", "Bea"]))
@@ -365,13 +365,15 @@ def test_the_backward_weights_are_packed_anew_after_a_recovery(begin, every_step
 def test_after_three_such_times_training_gives_up_and_keeps_the_best(begin, every_step):
     run = begin()
     poison(run, range(12, 1000))
-    events = []
+    steps = run.fit()
+    while next(steps).step < 10:
+        pass
+    best = run.network.tensors()
+    told = [next(steps).event for _ in range(4)]
+    assert told[0] is None
+    assert all("not finite" in event for event in told[1:])
     with pytest.raises(TrainingError) as caught:
-        for step in run.fit():
-            events += [step.event] if step.event else []
-            if step.step == 10:
-                best = run.network.tensors()
-    assert len(events) == 3
+        next(steps)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(run.plan.source))
@@ -385,7 +387,7 @@ def test_after_three_such_times_training_gives_up_and_keeps_the_best(begin, ever
 def test_giving_up_before_any_evaluation_leaves_a_usable_model(begin):
     run = begin()
     poison(run, range(1, 1000))
-    with pytest.raises(TrainingError, match="4 times|3 times"):
+    with pytest.raises(TrainingError, match="left the finite numbers"):
         fitted(run)
     assert math.isfinite(nats_per_token(load(run.output, 1), ["Ada", "Bea"]))
 
@@ -394,9 +396,8 @@ def test_giving_up_before_any_evaluation_leaves_a_usable_model(begin):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_rate_beyond_reason_leaves_a_usable_model(begin, seed, fraction):
     # Unbounded units and steps of 10 to each weight: the numbers run away by themselves.
-    run = begin(
-        cell="rnn", activation="relu", lr=10.0, clip=0.0, epochs=20.0, seed=seed, val_fraction=fraction, hidden_size=16
-    )
+    shape = {"cell": "rnn", "activation": "relu", "hidden_size": 64, "layers": 1, "seq_length": 128}
+    run = begin(**shape, documents="stream", lr=10.0, clip=0.0, epochs=20.0, seed=seed, val_fraction=fraction)
     with pytest.raises(TrainingError, match="--lr 1"):
         fitted(run)
     assert math.isfinite(nats_per_token(load(run.output, 1), ["Ada", "Bea"]))

@@ -51,9 +51,9 @@ class CharCodec:
         """The codec that gave this state; ModelFileError where none can have."""
         characters = state.get("characters")
         if state.get("level") != cls.level or not isinstance(characters, str) or not characters:
-            raise ModelFileError('codec state: needs level "char" and a text of characters; the model file is damaged')
+            raise ModelFileError('codec state: needs level "char" and a text of characters')
         if np.any(np.diff(code_points(characters).astype(np.int64)) <= 0):
-            raise ModelFileError("codec state: characters out of order or repeated; the model file is damaged")
+            raise ModelFileError("codec state: characters out of order or repeated")
         return cls(characters)
 
     def state(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def fit_codec(level: Level, documents: Sequence[Document], min_count: int = 1) -
 def codec_from_state(state: object) -> Codec:
     """The codec whose `state()` this is; ModelFileError where it is none."""
     if not isinstance(state, dict) or state.get("level") not in get_args(Level):
-        raise ModelFileError("codec state: no known level; the model file is damaged, or a newer gencli wrote it")
+        raise ModelFileError("codec state: no known level")
     return _codec_class(state["level"]).from_state(state)
 
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import overload
 
 from gencli.kernels.compile import inlined
-from gencli.kernels.vector import Lanes, clamp, exp64, fma, times_power_of_two
+from gencli.kernels.vector import Lanes, clamp, exp64, fma, keep_nan, times_power_of_two
 
 LOG2_E = np.float32(1.4426950408889634)
 # ln 2 in two parts, the first with so few bits that n * LN2_HIGH is exact for |n| <= 127.
@@ -29,7 +29,7 @@ P0, P1, P2 = np.float32(1.0), np.float32(0.13374464213848114), np.float32(0.0034
 P3, P4 = np.float32(2.0480971215874888e-05), np.float32(1.3177225532956527e-08)
 Q1, Q2 = np.float32(0.4670777916908264), np.float32(0.025847340002655983)
 Q3, Q4 = np.float32(0.00032728989026509225), np.float32(7.703924325141998e-07)
-# Beyond it tanh is 1 to the last bit of float32.
+# Beyond it tanh rounds to 1 in float32; the quotient comes within one unit in the last place.
 TANH_LIMIT = np.float32(9.01)
 LOWEST, HIGHEST = np.float32(-87.0), np.float32(88.0)
 
@@ -42,7 +42,7 @@ def _exp32(x):
     n = shifted - ROUNDER
     r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, x))
     series = fma(r, fma(r, fma(r, fma(r, fma(r, E6, E5), E4), E3), E2), E1)
-    return times_power_of_two(fma(r, series, np.float32(1.0)), shifted)
+    return keep_nan(x, times_power_of_two(fma(r, series, np.float32(1.0)), shifted))
 
 
 @inlined

@@ -54,8 +54,10 @@ def _cache_folder() -> Path:
             return folder
     except OSError:
         user = os.getuid() if hasattr(os, "getuid") else "user"
-        fallback = Path(tempfile.gettempdir()) / f"gencli-{user}" / folder.name
-        fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fallback = Path(tempfile.gettempdir()) / f"gencli-{user}-{folder.name}"
+        fallback.mkdir(exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid") and fallback.stat().st_uid != user:  # machine code of somebody else's is not run
+            return Path(tempfile.mkdtemp(prefix="gencli-"))
         return fallback
 
 

@@ -11,7 +11,7 @@ from gencli.kernels.compile import inlined, kernel
 
 @inlined
 def _keep_likeliest(weights, count, share):
-    """Zero all but the likeliest weights: at most `count`, no more than reach `share` of those; ties to the lower id."""
+    """Zero all but the likeliest weights: at most `count`, as few as reach `share` of those; ties to lower ids."""
     kept = np.zeros(weights.size, np.bool_)
     chosen = np.empty(count, np.int64)
     mass = 0.0

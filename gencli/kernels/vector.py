@@ -233,6 +233,16 @@ def times_power_of_two(typing: Any, x: Any, shifted: Any) -> Any:
 
 
 @intrinsic
+def keep_nan(typing: Any, x: Any, result: Any) -> Any:
+    """keep_nan(x, y): lane by lane x where it is NaN, else y."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_unordered("uno", args[0], args[0]), args[0], args[1])
+
+    return x(x, result), codegen
+
+
+@intrinsic
 def exp64(typing: Any, x: Any) -> Any:
     """exp64(x): the exponential of float64 lanes by the system's mathematical library, one lane at a time."""
 

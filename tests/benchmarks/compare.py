@@ -47,7 +47,8 @@ class Worker:
 
     def rate(self, shape: tuple[str, int, int, int, int, int], seconds: float) -> float:
         """Tokens a second over about `seconds` of training."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         keys = ("cell", "V", "H", "L", "B", "T")
         self.process.stdin.write(json.dumps({**dict(zip(keys, shape, strict=True)), "seconds": seconds}) + "\n")
         self.process.stdin.flush()
