@@ -12,7 +12,7 @@ CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
 Level = Literal["char"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]
 Activation = Literal["tanh", "relu"]
-Precision = Literal["float32"]
+Precision = Literal["float32", "bfloat16"]
 
 
 def check(condition: bool, message: str) -> None:
@@ -86,8 +86,10 @@ class TrainConfig:
     max_steps: int | None = None  # ends training, and the schedule, earlier
     patience: int = 0  # evaluations without a better validation loss before training ends; 0 = never
     seed: int = 1
+    precision: Precision = "float32"  # of the factors of products while learning; all else is float32
 
     def __post_init__(self) -> None:
+        check_name(self.precision, Precision, "--precision")
         check(1 <= self.batch_size <= 65536, f"--batch-size {self.batch_size}: must lie between 1 and 65536")
         check(1 <= self.seq_length <= 65536, f"--seq-length {self.seq_length}: must lie between 1 and 65536")
         check(0 < self.epochs < math.inf, f"--epochs {self.epochs}: must be above 0")

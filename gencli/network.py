@@ -15,11 +15,10 @@ from gencli.batches import Batch
 from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
-from gencli.kernels.dense import BLOCK
 from gencli.kernels.threads import Team, bounds
-from gencli.kernels.tile import panel_width
 from gencli.layers.embedding import Embedding
 from gencli.layers.output import SoftmaxOutput
+from gencli.layers.packed import scratch_words
 from gencli.layers.recurrent import RecurrentLayer
 from gencli.layers.window import State, WindowInput, window_input
 from gencli.parameters import Layout, initial_values
@@ -34,22 +33,31 @@ def cell_named(name: str) -> Cell:
 
 
 class Network:
-    """Parameters, gradients and the passes over them. After changing `flat`, call `transpose()` before `learn`."""
+    """Parameters, gradients and the passes over them. After changing `flat`, call `pack()` before the next pass."""
 
-    def __init__(self, config: NetworkConfig, team: Team, dtype: Any = np.float32, flat: Array | None = None) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        team: Team,
+        dtype: Any = np.float32,
+        flat: Array | None = None,
+        halved: bool = False,
+    ) -> None:
         self.config, self.team = config, team
         self.cell = cell_named(config.cell)
         self.layout = Layout(config, self.cell, dtype)
         self.flat = self.layout.new() if flat is None else flat
         self.gradient = np.zeros(0, dtype)  # made by the first `learn`
-        self.layers = [RecurrentLayer(config, self.cell, self.layout, self.flat, i) for i in range(config.layers)]
+        self.layers = [
+            RecurrentLayer(config, self.cell, self.layout, self.flat, i, halved) for i in range(config.layers)
+        ]
         sizes = config.side_sizes
         self.side_offsets = np.cumsum([0, *sizes[:-1]])[: len(sizes)].astype(np.int32)
         table = self.layout.view(self.flat, "tokens.table")
         self.embedding = Embedding(table, self._side_tables(self.flat), self.layers[0].bias)
-        self.output = SoftmaxOutput(config, self.layout, self.flat)
+        self.output = SoftmaxOutput(config, self.layout, self.flat, halved)
         self._allocated = (0, 0)
-        self._scratch = [np.zeros(0, dtype)] * team.size
+        self._scratch = [np.zeros(0, np.uint32)] * team.size
 
     def _side_tables(self, flat: Array) -> Array:
         """All side tables, which lie one after another, as one (S, N) table."""
@@ -67,7 +75,7 @@ class Network:
     def initialise(self, seed: int) -> None:
         """Draw initial parameters."""
         self.flat[:] = self.layout.lay(initial_values(self.config, self.cell, seed))
-        self.transpose()
+        self.pack()
 
     def tensors(self) -> dict[str, Array]:
         """Copies of all tensors in their plain shapes."""
@@ -76,15 +84,15 @@ class Network:
     def load(self, tensors: dict[str, Array]) -> None:
         """Take over plain tensors; ModelFileError where they do not fit."""
         self.flat[:] = self.layout.lay(tensors)
-        self.transpose()
+        self.pack()
 
-    def transpose(self) -> None:
-        """Pack the transposed weights anew."""
+    def pack(self) -> None:
+        """Renew what products read of the parameters."""
 
         def job(share: int, shares: int) -> None:
             for layer in self.layers:
-                layer.transpose(share, shares)
-            self.output.transpose(share, shares)
+                layer.pack(share, shares)
+            self.output.pack(share, shares)
 
         self.team.run(job)
 
@@ -99,11 +107,10 @@ class Network:
             for layer in self.layers:
                 layer.allocate(T, B)
             self.output.allocate(T, B)
-            dtype, width = self.layout.dtype, panel_width(self.layout.dtype)
-            self._d_output = np.zeros((T, B, self.layers[0].width), dtype)
+            dtype, width = self.layout.dtype, self.layers[0].width
+            self._d_output = np.zeros((T, B, width), dtype)
             self._row_logits = np.zeros((1, B, self.output.columns), dtype)
-            spare = -(-self.layers[0].columns // width)
-            self._scratch = [np.zeros((BLOCK + spare, width), dtype) for _ in range(self.team.size)]
+            self._scratch = [np.zeros(scratch_words(width, dtype), np.uint32) for _ in range(self.team.size)]
             self._allocated = (B, T)
 
     def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int | None) -> None:

@@ -76,5 +76,5 @@ class AdamW:
             adamw(*arrays, scale, rate / correction1, 0.0, *moments, middle, last)
 
         network.team.run(job)
-        network.transpose()
+        network.pack()
         return norm

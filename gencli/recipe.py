@@ -20,12 +20,14 @@ from gencli.config import (
     Level,
     NetworkConfig,
     OptimizerConfig,
+    Precision,
     TrainConfig,
     check,
 )
 from gencli.corpus import read_corpus, split
 from gencli.documents import Corpus, Document
 from gencli.errors import CorpusError
+from gencli.kernels.bfloat16 import SUPPORTED
 
 Array = NDArray[Any]
 
@@ -54,6 +56,7 @@ class Choices:
     weight_decay: float | None = None
     patience: int | None = None
     seed: int | None = None
+    precision: Literal["auto"] | Precision = "auto"
     valid: str | None = None  # a file of validation documents
     val_fraction: float | None = None
 
@@ -202,6 +205,15 @@ def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Documen
     return training, held_out
 
 
+def _precision(asked: Literal["auto"] | Precision) -> Precision:
+    """The precision asked for, or the fastest the processor has; OptionError for one it has not."""
+    message = "--precision bfloat16: this processor has no bfloat16 dot products (AVX512_BF16); use float32"
+    check(asked != "bfloat16" or SUPPORTED, message)
+    if asked == "auto":
+        return "bfloat16" if SUPPORTED else "float32"
+    return asked
+
+
 def _pick(chosen: Any, default: Any) -> Any:
     return default if chosen is None else chosen
 
@@ -237,6 +249,7 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
         max_steps=choices.max_steps,
         patience=_pick(choices.patience, 0),
         seed=seed,
+        precision=_precision(choices.precision),
     )
     rows, steps = choose_rows(data, asked.batch_size, asked.seq_length)
     config = TrainConfig(**{**vars(asked), "batch_size": rows, "seq_length": steps})

@@ -48,7 +48,8 @@ class Training:
         self.resume_path = resume_path(output)
         self._clock = CompileClock()
         with self._clock:
-            self.network = Network(plan.network, Team(threads))
+            halved = plan.train.precision == "bfloat16"
+            self.network = Network(plan.network, Team(threads), halved=halved)
             if initial is None:
                 self.network.initialise(plan.train.seed)
             else:
@@ -192,7 +193,7 @@ class Training:
         progress = self.progress
         progress.recoveries += 1
         self.network.flat[:] = self.best
-        self.network.transpose()
+        self.network.pack()
         self.optimizer.reset()
         self.state = self.network.state(self.plan.train.batch_size)
         if progress.recoveries > RECOVERIES:

@@ -101,11 +101,11 @@ def test_a_step_packs_the_transposed_weights_anew() -> None:
     optimizer = prepared(OptimizerConfig(), np.float64)
     give_gradient(optimizer, 1)
     network = optimizer.network
-    before = [array.copy() for array in (network.output.weight_t, network.layers[1].input_t)]
+    before = [array.copy() for array in (network.output.weight.backward, network.layers[1].input.backward)]
     optimizer.step(0.1)
-    after = [network.output.weight_t.copy(), network.layers[1].input_t.copy()]
-    network.transpose()
-    for old, new, exact in zip(before, after, (network.output.weight_t, network.layers[1].input_t), strict=True):
+    after = [network.output.weight.backward.copy(), network.layers[1].input.backward.copy()]
+    network.pack()
+    for old, new, exact in zip(before, after, (network.output.weight.backward, network.layers[1].input.backward), strict=True):
         assert (old != new).any()
         np.testing.assert_array_equal(new, exact)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gencli.cells.cell import LANE_BYTES, Cell, RecurrentProduct
 from gencli.kernels.activations import sigmoid, tanh
 from gencli.kernels.compile import kernel
-from gencli.kernels.tile import PANEL_BYTES, product
+from gencli.kernels.tile import PANEL_BYTES, product, stored_rows
 from gencli.kernels.vector import load, store
 
 
@@ -21,7 +21,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
     m = last - first
     lanes = LANE_BYTES // gates.itemsize
     panels = Hp // (PANEL_BYTES // gates.itemsize)
-    candidate_weights = recurrent[2 * hidden_size * Hp :]
+    candidate_weights = recurrent[2 * Hp * stored_rows(recurrent, hidden_size) :]
     for t in range(T):
         row = t * B + first
         product(state, row * Hp, Hp, m, hidden_size, recurrent, hidden_size, 2 * panels, gates, row * N, N, 1)
@@ -55,7 +55,7 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
     lanes = LANE_BYTES // gates.itemsize
     width = PANEL_BYTES // gates.itemsize
     panels = Hp // width
-    candidate_weights = recurrent_t[2 * Hp * width :]
+    candidate_weights = recurrent_t[stored_rows(recurrent_t, 2 * Hp) * width :]
     d_state, d_reset = d_carry[0], d_carry[1]
     d_state[first:last] = 0
     for t in range(T - 1, -1, -1):

@@ -162,7 +162,6 @@ def train(
 
     given = locals()
     choices = Choices(**{field.name: given[field.name] for field in fields(Choices)})
-    check(precision != "bfloat16", "--precision bfloat16: not offered yet; use float32")
     check(threads is None or threads >= 1, f"--threads {threads}: must be at least 1")
     check(sample_every is None or sample_every >= 0, f"--sample-every {sample_every}: must be 0 (never) or above")
     request = Request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gencli.kernels.bfloat16 import store_pairs
 from gencli.kernels.compile import kernel
 from gencli.kernels.tile import PANEL_BYTES, product, size_of, tile_rows
 from gencli.kernels.vector import REGISTER_BYTES, load, splat, store
@@ -41,6 +42,22 @@ def transpose_panels(weights, k, n, target, first, last):
 
 
 @kernel
+def halve_panels(weights, k, target, first, last):
+    """Panels [first, last) of k float32 rows each, rounded to pairs of bfloat16: (k + 1) // 2 rows of words each."""
+    width = PANEL_BYTES // weights.itemsize
+    lanes = REGISTER_BYTES // weights.itemsize
+    zero = splat(weights.dtype.type(0))
+    pairs = (k + 1) // 2
+    for p in range(first, last):
+        for i in range(pairs):
+            at = (p * k + 2 * i) * width
+            place = target.ctypes.data + (p * pairs + i) * PANEL_BYTES
+            for j in range(0, width, lanes):
+                high = load(weights, at + width + j) if 2 * i + 1 < k else zero
+                store_pairs(place + 4 * j, load(weights, at + j), high)
+
+
+@kernel
 def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last):
     """dW = x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
 
@@ -72,3 +89,40 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last)
                 store(d_bias, column + j, total)
             left, place = x_data + begin * X * item, out + p * k * PANEL_BYTES
             tile_rows(zero, left, item, X * item, k, packed, rows, place, PANEL_BYTES, held)
+
+
+@kernel
+def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, first, last):
+    """As weight_gradient, both factors rounded to bfloat16; scratch (BLOCK / 2, X + width) words, X columns of x.
+
+    Rows of x and d_out are taken in pairs (r, r + 1); the bias is summed from float32.
+    """
+    T, B, N = d_out.shape
+    X = x.shape[2]
+    word, zero = scratch.dtype.type(0), d_out.dtype.type(0)
+    width, lanes = PANEL_BYTES // 4, REGISTER_BYTES // 4
+    nothing = splat(zero)
+    panel, left = scratch.ctypes.data, scratch.ctypes.data + BLOCK // 2 * PANEL_BYTES
+    for column in range(offset + first * width, offset + last * width, lanes):
+        store(d_bias, column, nothing)
+    for begin in range(0, T * B, BLOCK):
+        rows = min(BLOCK, T * B - begin)
+        pairs = (rows + 1) // 2
+        for i in range(pairs):
+            at = (begin + 2 * i) * X
+            for j in range(0, X, lanes):
+                high = load(x, at + X + j) if 2 * i + 1 < rows else nothing
+                store_pairs(left + (i * X + j) * 4, load(x, at + j), high)
+        for p in range(first, last):
+            column = offset + p * width
+            for j in range(0, width, lanes):
+                total = load(d_bias, column + j)
+                for i in range(pairs):
+                    at = (begin + 2 * i) * N + column + j
+                    low = load(d_out, at)
+                    high = load(d_out, at + N) if 2 * i + 1 < rows else nothing
+                    total = total + low + high
+                    store_pairs(panel + i * PANEL_BYTES + j * 4, low, high)
+                store(d_bias, column + j, total)
+            place = gradient.ctypes.data + p * k * PANEL_BYTES
+            tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else 0)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
+from gencli.kernels.bfloat16 import WORDS, dot, load_at, stack_bytes, store_neighbours
 from gencli.kernels.compile import inlined, processor
 from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
 
@@ -41,11 +42,11 @@ def padded(size: int, dtype: Any) -> int:
 class _TileCode:
     """Emits one tile's code: C (+)= A @ panel over k, the sums in phi nodes so that they never leave registers."""
 
-    def __init__(self, builder: Any, dtype: types.Float, rows: int) -> None:
-        self.builder, self.rows = builder, rows
-        self.scalar, self.vector = scalar_of(dtype), vector_of(dtype)
+    def __init__(self, builder: Any, dtype: types.Float, rows: int, halved: bool) -> None:
+        self.builder, self.rows, self.halved = builder, rows, halved
+        self.vector = vector_of(dtype)
+        self.scalar, self.operand = (ir.IntType(32), WORDS) if halved else (scalar_of(dtype), self.vector)
         self.align = dtype.bitwidth // 8
-        self.fma = f"llvm.fma.{suffix(self.vector)}"
 
     def number(self, n: int) -> Any:
         """A 64-bit constant."""
@@ -67,6 +68,13 @@ class _TileCode:
         for _ in range(self.rows - 1):
             addresses.append(self.builder.add(addresses[-1], stride))
         return addresses
+
+    def multiply_add(self, left: Any, right: Any, total: Any) -> Any:
+        """total + left * right; with bfloat16, both products of each pair."""
+        if self.halved:
+            return dot(self.builder, total, left, right)
+        name = f"llvm.fma.{suffix(self.vector)}"
+        return call_intrinsic(self.builder, name, self.vector, [left, right, total])
 
     def places(self, c: Any, c_row: Any) -> list[Any]:
         """Addresses of the tile's registers in C, row by row."""
@@ -102,12 +110,11 @@ class _TileCode:
         b.position_at_end(body)
         step, offset, column = (b.phi(ir.IntType(64)) for _ in range(3))
         phis = [b.phi(self.vector) for _ in sums]
-        weights = [self.read(b.add(column, self.number(REGISTER_BYTES * j)), self.vector) for j in range(VECTORS)]
+        weights = [self.read(b.add(column, self.number(REGISTER_BYTES * j)), self.operand) for j in range(VECTORS)]
         new = []
         for i, row in enumerate(rows):
-            left = spread(b, self.read(b.add(row, offset), self.scalar), self.vector)
-            for j in range(VECTORS):
-                new.append(call_intrinsic(b, self.fma, self.vector, [left, weights[j], phis[i * VECTORS + j]]))
+            left = spread(b, self.read(b.add(row, offset), self.scalar), self.operand)
+            new += [self.multiply_add(left, weights[j], phis[i * VECTORS + j]) for j in range(VECTORS)]
         following = b.add(step, self.number(1))
         for phi, first, then in (
             (step, self.number(0), following),
@@ -124,16 +131,18 @@ class _TileCode:
 
 @intrinsic(prefer_literal=True)
 def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
-    """C (rows, width) (+)= A (rows, k) @ panel (k, width); addresses and strides in bytes, `like` gives the type.
+    """C (rows, width) (+)= A (rows, k) @ panel (k, width); addresses and strides in bytes.
 
+    `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
     `add` is 0 to overwrite C, else its sums begin with what C holds.
     """
-    dtype = types.float32 if like.bitwidth == 32 else types.float64
+    dtype = types.float64 if like.bitwidth == 64 else types.float32
+    halved = like == types.uint32
 
     def codegen(context, builder, sig, args):
         """Lay the tile's code down where it is called."""
         _, _, a, a_row, a_k, panel, k, c, c_row, add = args
-        code = _TileCode(builder, dtype, rows.literal_value)
+        code = _TileCode(builder, dtype, rows.literal_value, halved)
         places = code.places(c, c_row)
         sums = code.loop(code.start(add, places), a, a_row, a_k, panel, k)
         for place, value in zip(places, sums, strict=True):
@@ -174,11 +183,8 @@ def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
 
 
 @inlined
-def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
-
-    Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
-    """
+def _full_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows."""
     zero = weights.dtype.type(0)
     item = size_of(zero)
     x_data = x.ctypes.data + x_at * item
@@ -195,3 +201,69 @@ def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_r
             done += block
         data += panel_rows * PANEL_BYTES
         column += PANEL_BYTES
+
+
+CHUNK_ROWS = 48  # rows rounded to bfloat16 at a time, on the stack
+CHUNK_BYTES = CHUNK_ROWS * DEPTH * 4
+
+
+@inlined
+def _half_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    """As _full_product, over weights in pairs of bfloat16; x is rounded on the way."""
+    word, zero = weights.dtype.type(0), x.dtype.type(0)
+    lanes = REGISTER_BYTES // 4
+    rounded = stack_bytes(CHUNK_BYTES)
+    begin = 0
+    while begin < m:
+        rows = min(CHUNK_ROWS, m - begin)
+        done, held = 0, accumulate
+        while done < k:
+            depth = min(2 * DEPTH, k - done)
+            pairs = (depth + 1) // 2
+            left = x.ctypes.data + (x_at + begin * x_row + done) * 4
+            for i in range(rows):
+                for j in range(0, depth, lanes):
+                    store_neighbours(rounded + i * DEPTH * 4 + j * 2, load_at(left + (i * x_row + j) * 4, zero))
+            panel = weights.ctypes.data + done // 2 * PANEL_BYTES
+            column = out.ctypes.data + (out_at + begin * out_row) * 4
+            for _ in range(count):
+                tile_rows(word, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row * 4, held)
+                panel += (panel_rows + 1) // 2 * PANEL_BYTES
+                column += PANEL_BYTES
+            held = 1
+            done += depth
+        begin += rows
+
+
+def stored_rows(weights: Any, rows: Any) -> Any:
+    """Rows that `rows` rows of a panel take in an array of weights: half as many where pairs share a word."""
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(stored_rows, inline="never")
+def _stored_rows(weights, rows):
+    if weights.dtype == types.uint32:
+        return lambda weights, rows: (rows + 1) // 2
+    return lambda weights, rows: rows
+
+
+def _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(_product_of_type, inline="never")
+def _choose_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    chosen = _half_product if weights.dtype == types.uint32 else _full_product
+    return lambda x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate: chosen(
+        x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate
+    )
+
+
+@inlined
+def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
+
+    Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
+    Weights of uint32 are pairs of bfloat16, rows (2 i, 2 i + 1) in one word; rows of x then reach whole registers.
+    """
+    _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
-from gencli.kernels.dense import BLOCK, multiply_window, transpose_panels, weight_gradient
+from gencli.kernels.dense import multiply_window
 from gencli.kernels.lookup import repeat_bias
 from gencli.kernels.threads import bounds
 from gencli.kernels.tile import padded, panel_width
+from gencli.layers.packed import PackedWeights
 from gencli.parameters import Layout
 
 Array = NDArray[Any]
@@ -24,26 +25,29 @@ class RecurrentLayer:
     Shapes: T steps, B rows, Hp padded units, N = G * Hp.
     """
 
-    def __init__(self, config: NetworkConfig, cell: Cell, layout: Layout, flat: Array, index: int) -> None:
+    def __init__(
+        self, config: NetworkConfig, cell: Cell, layout: Layout, flat: Array, index: int, halved: bool
+    ) -> None:
         dtype = layout.dtype
         self.cell, self.config, self.index = cell, config, index
         self.hidden_size = config.hidden_size
         self.width = padded(self.hidden_size, dtype)
         self.columns = cell.gates * self.width
         self.relu = cell.activations.index(config.activation) if config.activation in cell.activations else 0
-        self.recurrent = layout.view(flat, f"layers.{index}.recurrent")
-        self.input = layout.view(flat, f"layers.{index}.input") if index > 0 else None
+        shape = (self.hidden_size, self.columns, self.width, halved)
+        self.recurrent = PackedWeights(layout.view(flat, f"layers.{index}.recurrent"), *shape)
+        self.input = PackedWeights(layout.view(flat, f"layers.{index}.input"), *shape) if index > 0 else None
         self.bias = layout.view(flat, f"layers.{index}.bias")
         self.peephole = (
             layout.view(flat, f"layers.{index}.peephole") if cell.peephole_gradient else np.zeros((3, 1), dtype)
         )
-        self.recurrent_t = np.zeros(self.width * self.columns, dtype)
-        self.input_t = np.zeros(self.width * self.columns if index > 0 else 0, dtype)
+        self.unused_bias = np.zeros(self.columns, dtype)  # what the input's product sums once more
+        self.dtype = dtype
         self.allocate(0, 0)
 
     def allocate(self, T: int, B: int) -> None:
         """Arrays for windows of T steps and B rows."""
-        dtype, Hp = self.recurrent.dtype, self.width
+        dtype, Hp = self.dtype, self.width
         self.gates = np.zeros((T, B, self.columns), dtype)
         self.state = np.zeros((T + 1, B, Hp), dtype)
         self.memory = np.zeros((T + 1, B, Hp) if self.cell.has_memory else (1, 1, 1), dtype)
@@ -51,32 +55,35 @@ class RecurrentLayer:
         self.output = np.zeros((T, B, Hp), dtype)
         self.d_carry = np.zeros((2, B, Hp), dtype)
 
-    def transpose(self, share: int, shares: int) -> None:
-        """Pack the transposed weights that the backward pass reads, one share of the panels."""
-        first, last = bounds(self.width // panel_width(self.recurrent.dtype), share, shares)
-        transpose_panels(self.recurrent, self.hidden_size, self.columns, self.recurrent_t, first, last)
+    def pack(self, share: int, shares: int) -> None:
+        """Renew what products read of the weights, one share."""
+        self.recurrent.pack(share, shares)
         if self.input is not None:
-            transpose_panels(self.input, self.hidden_size, self.columns, self.input_t, first, last)
+            self.input.pack(share, shares)
 
     def feed(self, below: Array, T: int, first: int, last: int) -> None:
         """Write bias + below @ W to the gates: the input side of any layer but the first."""
+        assert self.input is not None
         gates = self.gates[:T]
         repeat_bias(self.bias, gates, first, last)
-        multiply_window(below[:T], self.hidden_size, self.input, gates, 1, first, last)
+        multiply_window(below[:T], self.hidden_size, self.input.forward, gates, 1, first, last)
 
     def forward(self, keep: Array, T: int, first: int, last: int) -> None:
         """Run the cell over T steps for rows [first, last); state[0] and memory[0] hold what enters the window."""
-        arrays = (self.gates[:T], self.recurrent, self.peephole, keep, self.state, self.memory, self.extra, self.output)
+        weights = (self.recurrent.forward, self.peephole)
+        arrays = (self.gates[:T], *weights, keep, self.state, self.memory, self.extra, self.output)
         self.cell.forward(*arrays, self.hidden_size, self.relu, first, last)
 
     def backward(self, keep: Array, d_output: Array, T: int, first: int, last: int) -> None:
         """Turn the gates into their gradients, given d_output (T, B, Hp)."""
-        arrays = (self.gates[:T], self.recurrent_t, self.peephole, keep, self.state, self.memory, self.extra)
+        weights = (self.recurrent.backward, self.peephole)
+        arrays = (self.gates[:T], *weights, keep, self.state, self.memory, self.extra)
         self.cell.backward(*arrays, d_output, self.d_carry, self.relu, first, last)
 
     def feed_back(self, d_below: Array, T: int, first: int, last: int) -> None:
         """Write the gradient of the layer below's output to d_below (T, B, Hp)."""
-        multiply_window(self.gates[:T], self.columns, self.input_t, d_below[:T], 0, first, last)
+        assert self.input is not None
+        multiply_window(self.gates[:T], self.columns, self.input.backward, d_below[:T], 0, first, last)
 
     def gradient(
         self, layout: Layout, gradient: Array, below: Array | None, T: int, scratch: Array, share: int, shares: int
@@ -84,17 +91,14 @@ class RecurrentLayer:
         """Gradients of recurrent and input weights, bias and peepholes: one share of the columns of each."""
         name, width = f"layers.{self.index}", panel_width(gradient.dtype)
         d_recurrent, d_bias = layout.view(gradient, f"{name}.recurrent"), layout.view(gradient, f"{name}.bias")
-        gates, H = self.gates[:T], self.hidden_size
+        gates, rest = self.gates[:T], (scratch, share, shares)
         for product in self.cell.products:
             source = (self.state if product.source == "state" else self.extra)[:T]
-            offset = product.first * self.width
-            panels = (product.last - product.first) * self.width // width
-            target = d_recurrent[offset * H : offset * H + panels * width * H]
-            weight_gradient(source, H, gates, offset, target, d_bias, scratch[:BLOCK], *bounds(panels, share, shares))
-        if below is not None:
-            d_input, unused = layout.view(gradient, f"{name}.input"), scratch[BLOCK:].reshape(-1)
-            part = bounds(self.columns // width, share, shares)
-            weight_gradient(below[:T], H, gates, 0, d_input, unused, scratch[:BLOCK], *part)
+            columns = (product.first * self.width, product.last * self.width)
+            self.recurrent.gradient(source, gates, columns, d_recurrent, d_bias, *rest)
+        if below is not None and self.input is not None:
+            d_input = layout.view(gradient, f"{name}.input")
+            self.input.gradient(below[:T], gates, (0, self.columns), d_input, self.unused_bias, *rest)
         if self.cell.peephole_gradient is not None:
             part = bounds(self.width // width, share, shares)
             d_peephole = layout.view(gradient, f"{name}.peephole")

@@ -1,0 +1,61 @@
+"""Weights as products read them: the flat vector's own panels in full precision, rounded copies in bfloat16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gencli.kernels.dense import BLOCK, halve_panels, transpose_panels, weight_gradient, weight_gradient_halved
+from gencli.kernels.threads import bounds
+from gencli.kernels.tile import panel_width
+
+Array = NDArray[Any]
+
+
+class PackedWeights:
+    """One weight matrix (k, n), in panels, and its transpose; `halved` keeps both as pairs of bfloat16.
+
+    `forward` and `backward` are what products take. Call `pack` after the weights change.
+    """
+
+    def __init__(self, weights: Array, k: int, n: int, padded_k: int, halved: bool) -> None:
+        self.weights, self.k, self.n, self.padded_k, self.halved = weights, k, n, padded_k, halved
+        self.transposed = np.zeros(padded_k * n, weights.dtype)
+        self.forward, self.backward = weights, self.transposed
+        if halved:
+            self.forward = np.zeros((k + 1) // 2 * n, np.uint32)
+            self.backward = np.zeros(n // 2 * padded_k, np.uint32)
+
+    def pack(self, share: int, shares: int) -> None:
+        """Renew both forms, one share of the panels of each."""
+        width = panel_width(self.weights.dtype)
+        first, last = bounds(self.padded_k // width, share, shares)
+        transpose_panels(self.weights, self.k, self.n, self.transposed, first, last)
+        if self.halved:
+            halve_panels(self.transposed, self.n, self.backward, first, last)
+            halve_panels(self.weights, self.k, self.forward, *bounds(self.n // width, share, shares))
+
+    def gradient(
+        self, x: Array, d_out: Array, columns: tuple[int, int], d_weights: Array, d_bias: Array, scratch: Array,
+        share: int, shares: int,
+    ) -> None:  # fmt: skip
+        """d_weights = x^T d_out and the bias's sums for `columns` [begin, end) of the n, one share of their panels.
+
+        x (T, B, X), d_out (T, B, n), d_weights flat in panels, d_bias (n,), scratch of `scratch_words`.
+        """
+        begin, end = columns
+        width = panel_width(self.weights.dtype)
+        first, last = bounds((end - begin) // width, share, shares)
+        target = d_weights[begin * self.k : end * self.k]
+        if self.halved:
+            weight_gradient_halved(x, self.k, d_out, begin, target, d_bias, scratch, first, last)
+        else:
+            weight_gradient(x, self.k, d_out, begin, target, d_bias, scratch.view(d_out.dtype), first, last)
+
+
+def scratch_words(padded_k: int, dtype: Any) -> int:
+    """Words of 32 bits that `gradient` needs for itself, by each thread."""
+    item = np.dtype(dtype).itemsize // 4
+    return int(BLOCK * max(panel_width(dtype) * item, (panel_width(dtype) + padded_k) // 2))
