@@ -139,6 +139,16 @@ class Network:
             scale = x.dtype.type(1.0 / (1.0 - self.config.dropout))
             drop_out(x, np.uint64(mix(key, layer)), threshold, scale, first, last)
 
+    def begin_learning(self) -> None:
+        """Make what only learning needs: the gradient's vector and the transposed weights."""
+        self.gradient = self.layout.new()
+        for layer in self.layers:
+            layer.recurrent.begin_learning()
+            if layer.input is not None:
+                layer.input.begin_learning()
+        self.output.weight.begin_learning()
+        self.pack()
+
     def learn(self, batch: Batch, state: State, key: int) -> Array:
         """Losses (T, B) of a batch in nats, and in `gradient` that of their weighted mean; `state` moves on.
 
@@ -147,7 +157,7 @@ class Network:
         T, B = batch.inputs.shape
         self._prepare(T, B)
         if self.gradient.size == 0:
-            self.gradient = self.layout.new()
+            self.begin_learning()
         fed = window_input(batch.inputs, batch.starts, batch.side, self.side_offsets, self.layout.dtype)
         weights = batch.weights.astype(self.layout.dtype)
         losses = np.zeros((T, B), self.layout.dtype)

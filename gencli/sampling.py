@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gencli.cells.stream import Rule
 from gencli.codecs.codec import EOS, UNK, Codec
 from gencli.config import SampleConfig
-from gencli.kernels.counter import mix, uniforms
-from gencli.kernels.pick import pick
-from gencli.layers.window import State
+from gencli.kernels.counter import mix
+from gencli.speaker import Speaker
 from gencli.network import Network
 
 Array = NDArray[Any]
 Finish = Literal["eos", "length", "stop"]
 BATCH = 256  # samples drawn side by side
+STEPS, STREAM_STEPS = 32, 1  # tokens drawn between two looks at what was written
 _USE = 0x5A17  # keeps these random numbers apart from those of training under the same seed
 
 
@@ -38,10 +39,11 @@ class Sampler:
 
     def __init__(self, network: Network, codec: Codec, config: SampleConfig, prompt: str, with_eos: bool) -> None:
         self.network, self.codec, self.config, self.prompt = network, codec, config, prompt
-        self.banned = np.zeros(codec.vocabulary_size, np.bool_)
-        self.banned[UNK] = True
-        self.banned[EOS] = not with_eos
-        self.key = np.uint64(mix(config.seed, _USE))
+        banned = np.zeros(codec.vocabulary_size, np.bool_)
+        banned[UNK] = True
+        banned[EOS] = not with_eos
+        key = np.uint64(mix(config.seed, _USE))
+        self.rule = Rule(banned, float(config.temperature), config.top_k, float(config.top_p), key, EOS)
         self._read_prompt()
 
     def _read_prompt(self) -> None:
@@ -56,56 +58,39 @@ class Sampler:
         self.prompt_tokens = len(ids)
         self.prompt_logprob = float((told[np.arange(len(ids)), ids] - norms).sum())
 
-    def tokens(self, indices: Sequence[int]) -> Generator[tuple[Array, Array, Array], Array | None, None]:
-        """Step by step the (places in `indices`, tokens, log-probabilities) drawn, for samples that have not ended.
+    def speaker(self, indices: Sequence[int]) -> Speaker:
+        """Samples of these numbers, at the end of the prompt."""
+        return Speaker(self.network, self.rule, self.state, self.first_logits, np.array(indices, np.uint64))
 
-        Send back the places (an array) that end here for another reason than <EOS> or length; or nothing.
-        """
-        config, V = self.config, self.codec.vocabulary_size
-        active = np.arange(len(indices))
-        numbers = np.array(indices, np.uint64)
-        state = _repeated(self.network, self.state, len(indices))
-        logits = np.repeat(self.first_logits[None], len(indices), axis=0)
-        for position in range(config.max_length):
-            drawn, told = np.empty(len(active), np.int32), np.empty(len(active))
-            chances = np.empty(len(active))
-            uniforms(self.key, numbers[active], np.full(len(active), position, np.uint64), chances)
-            pick(logits, V, self.banned, config.temperature, config.top_k, config.top_p, chances, drawn, told)
-            ended = yield active, drawn, told
-            going = drawn != EOS
-            if ended is not None:
-                going &= ~np.isin(active, ended)
-            if not going.any():
-                return
-            if not going.all():
-                active, drawn = active[going], drawn[going]
-                state.hidden, state.memory = state.hidden[:, going], state.memory[:, going]
-            rows = len(active)
-            steps = np.zeros((1, rows), np.bool_), np.zeros((0, 1, rows), np.int32)
-            logits = self.network.logits(drawn[None], *steps, state)[0]
+    def chunks(self, indices: Sequence[int], steps: int) -> Iterator[tuple[Speaker, Array, Array]]:
+        """What `indices` write, up to `steps` tokens at a time, until all have ended or max_length is reached."""
+        speaker = self.speaker(indices)
+        left = self.config.max_length
+        while left > 0 and speaker.under_way:
+            yield speaker, *speaker.advance(min(steps, left))
+            left -= steps
 
     def draw(self, indices: Sequence[int]) -> list[Drawn]:
         """The samples of these numbers, drawn side by side."""
         written: list[list[int]] = [[] for _ in indices]
         told: list[list[float]] = [[] for _ in indices]
-        steps = self.tokens(indices)
-        ended = None
-        while True:
-            try:
-                active, drawn, logprobs = steps.send(ended) if ended is not None else next(steps)
-            except StopIteration:
-                break
-            for place, token, logprob in zip(active.tolist(), drawn.tolist(), logprobs.tolist(), strict=True):
-                written[place].append(token)
-                told[place].append(logprob)
-            ended = np.array([n for n in active.tolist() if self._stops(written[n])], np.int64)
+        for speaker, tokens, logprobs in self.chunks(indices, STEPS):
+            counts = (tokens >= 0).sum(axis=1).tolist()
+            stopped = set()
+            for n, count in enumerate(counts):
+                written[n] += tokens[n, :count].tolist()
+                told[n] += logprobs[n, :count].tolist()
+                if count and self._stops(written[n], count):
+                    stopped.add(n)
+            if stopped:
+                speaker.end(stopped)
         return [self._finished(*each) for each in zip(indices, written, told, strict=True)]
 
-    def _stops(self, tokens: list[int]) -> bool:
-        """Whether a stop text has just been completed."""
-        if not self.config.stop or tokens[-1] == EOS:
+    def _stops(self, tokens: list[int], new: int) -> bool:
+        """Whether one of the last `new` tokens has completed a stop text."""
+        if not self.config.stop:
             return False
-        tail = self.codec.decode(tokens[-max(map(len, self.config.stop)) - 1 :])
+        tail = self.codec.decode(tokens[-max(map(len, self.config.stop)) - new :])
         return any(stop in tail for stop in self.config.stop)
 
     def _finished(self, index: int, tokens: list[int], told: list[float]) -> Drawn:
@@ -126,8 +111,8 @@ class Sampler:
         longest = max(map(len, self.config.stop), default=1)
         tokens: list[int] = []
         shown = 0
-        for _, drawn, _ in self.tokens([index]):
-            tokens.append(int(drawn[0]))
+        for _, drawn, _ in self.chunks([index], STREAM_STEPS):
+            tokens += drawn[0, drawn[0] >= 0].tolist()
             text = self.codec.decode(tokens)
             cuts = [at for stop in self.config.stop if (at := text.find(stop)) >= 0]
             # What might be the beginning of a stop text is held back until it is not.
@@ -137,11 +122,3 @@ class Sampler:
             if cuts:
                 return
         yield self.codec.decode(tokens)[shown:]
-
-
-def _repeated(network: Network, state: State, rows: int) -> State:
-    """The state of one row, for many."""
-    many = network.state(rows)
-    many.hidden[:] = state.hidden
-    many.memory[:] = state.memory
-    return many

@@ -99,13 +99,15 @@ def test_weight_decay_alone_shrinks_matrices_and_tables_and_no_vector() -> None:
 
 def test_a_step_packs_the_transposed_weights_anew() -> None:
     optimizer = prepared(OptimizerConfig(), np.float64)
-    give_gradient(optimizer, 1)
     network = optimizer.network
-    before = [array.copy() for array in (network.output.weight.backward, network.layers[1].input.backward)]
+    network.begin_learning()
+    give_gradient(optimizer, 1)
+    packed = (network.output.weight.backward, network.layers[1].input.backward)
+    before = [array.copy() for array in packed]
     optimizer.step(0.1)
-    after = [network.output.weight.backward.copy(), network.layers[1].input.backward.copy()]
+    after = [array.copy() for array in packed]
     network.pack()
-    for old, new, exact in zip(before, after, (network.output.weight.backward, network.layers[1].input.backward), strict=True):
+    for old, new, exact in zip(before, after, packed, strict=True):
         assert (old != new).any()
         np.testing.assert_array_equal(new, exact)
 

@@ -31,7 +31,7 @@ STOREYS = (
     {"model", "estimate"},
     {"sampling", "scoring", "training", "checkpoint"},
     {"model_file", "recipe", "progress"},
-    {"corpus", "optimizer"},
+    {"corpus", "optimizer", "speaker"},
     {"network"},
     {"batches"},
     {"codecs"},
@@ -44,7 +44,7 @@ STOREYS = (
     {"errors"},
 )
 DOCUMENTS = {"corpus", "batches", "codecs", "documents", "music"}
-NUMBERS = {"optimizer", "network", "layers", "parameters", "cells", "kernels"}
+NUMBERS = {"speaker", "optimizer", "network", "layers", "parameters", "cells", "kernels"}
 
 HOMES = {  # a package that is imported -> where alone
     "llvmlite": ("kernels/",),
@@ -144,7 +144,7 @@ def test_every_cell_has_a_file_and_a_twin(name):
 
 
 def test_every_file_of_a_cell_is_named_and_every_twin_has_a_cell():
-    files = {path.stem.replace("_", "-") for path in (PACKAGE / "cells").glob("*.py")} - {"--init--", "cell"}
+    files = {path.stem.replace("_", "-") for path in (PACKAGE / "cells").glob("*.py")} - {"--init--", "cell", "stream"}
     assert files == set(get_args(CellName)) == set(cells.STEPS)
 
 

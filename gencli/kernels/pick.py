@@ -59,7 +59,10 @@ def pick(logits, vocabulary_size, banned, temperature, top_k, top_p, uniforms, t
             count = vocabulary_size if top_k == 0 else min(top_k, vocabulary_size)
             if count < vocabulary_size or top_p < 1.0:
                 _keep_likeliest(weights, count, top_p)
-            goal = uniforms[b] * weights.sum()
+            goal = 0.0
+            for i in range(vocabulary_size):
+                goal += weights[i]
+            goal *= uniforms[b]
             reached = 0.0
             for i in range(vocabulary_size):
                 reached += weights[i]

@@ -17,25 +17,31 @@ Array = NDArray[Any]
 class PackedWeights:
     """One weight matrix (k, n), in panels, and its transpose; `halved` keeps both as pairs of bfloat16.
 
-    `forward` and `backward` are what products take. Call `pack` after the weights change.
+    `forward` and `backward` are what products take. Call `pack` after the weights change; what only reads never needs
+    the transpose, and leaves it out.
     """
 
     def __init__(self, weights: Array, k: int, n: int, padded_k: int, halved: bool) -> None:
         self.weights, self.k, self.n, self.padded_k, self.halved = weights, k, n, padded_k, halved
-        self.transposed = np.zeros(padded_k * n, weights.dtype)
-        self.forward, self.backward = weights, self.transposed
-        if halved:
-            self.forward = np.zeros((k + 1) // 2 * n, np.uint32)
-            self.backward = np.zeros(n // 2 * padded_k, np.uint32)
+        self.forward = np.zeros((k + 1) // 2 * n, np.uint32) if halved else weights
+        self.transposed = self.backward = np.zeros(0, weights.dtype)
+
+    def begin_learning(self) -> None:
+        """Make room for the transpose."""
+        self.transposed = self.backward = np.zeros(self.padded_k * self.n, self.weights.dtype)
+        if self.halved:
+            self.backward = np.zeros(self.n // 2 * self.padded_k, np.uint32)
 
     def pack(self, share: int, shares: int) -> None:
         """Renew both forms, one share of the panels of each."""
         width = panel_width(self.weights.dtype)
-        first, last = bounds(self.padded_k // width, share, shares)
-        transpose_panels(self.weights, self.k, self.n, self.transposed, first, last)
         if self.halved:
-            halve_panels(self.transposed, self.n, self.backward, first, last)
             halve_panels(self.weights, self.k, self.forward, *bounds(self.n // width, share, shares))
+        if self.backward.size:
+            first, last = bounds(self.padded_k // width, share, shares)
+            transpose_panels(self.weights, self.k, self.n, self.transposed, first, last)
+            if self.halved:
+                halve_panels(self.transposed, self.n, self.backward, first, last)
 
     def gradient(
         self, x: Array, d_out: Array, columns: tuple[int, int], d_weights: Array, d_bias: Array, scratch: Array,
