@@ -50,6 +50,11 @@ class Model:
         self.network = Network(stored.network, Team(threads or default_threads()))
         self.network.load(stored.tensors)
 
+    def __repr__(self) -> str:
+        network = self.stored.network
+        shape = f"{network.cell}, {network.layers} x {network.hidden_size} units, {network.vocabulary_size} symbols"
+        return f"Model({self.info.name!r}: {shape})"
+
     @property
     def info(self) -> ModelInfo:
         """What it learned from, and how."""
@@ -74,7 +79,10 @@ class Model:
         strict: bool = False,
         **settings: Any,
     ) -> list[Sample]:
-        """`n` samples; `settings` are SampleConfig's fields. Fewer where unique or novel ones cannot be found.
+        """`n` samples, fewer where unique or novel ones cannot be found.
+
+        `settings`: temperature (0.8; 0 = the likeliest), top_k (0 = all), top_p (1.0), max_length (500 tokens after the
+        prompt), stop (a tuple of texts), seed (1); see config.SampleConfig.
 
         Symbols of the prompt that the vocabulary lacks are left out, or with `strict` raise OptionError.
         """
@@ -163,7 +171,11 @@ def train(
     init_from: Model | None = None,
     **choices: Any,
 ) -> Model:
-    """Train on a source and load the result; `choices` are the fields of recipe.Choices.
+    """Train on a source, write the model to `output` and load it.
+
+    `choices` are named as the options of `gencli train`, with underscores: cell, hidden_size, layers, dropout, epochs,
+    minutes, max_steps, batch_size, seq_length, lr, clip, patience, seed, documents, encoding, valid, val_fraction and
+    the others of recipe.Choices; what is left out is chosen from the corpus.
 
     Raises GencliError's kinds as the command line does; nothing is printed.
     """

@@ -139,8 +139,7 @@ def _read(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Array]]:
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, PermissionError):
             raise ModelFileError(f"{path}: cannot be read (permission denied)") from error
-        reason = f"not a model file, or a truncated one ({str(error).splitlines()[0]})"
-        raise ModelFileError(f"{path}: {reason}; train the model again") from error
+        raise ModelFileError(f"{path}: not a model file, or a truncated one; `gencli train` makes them") from error
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise ModelFileError(f"{path}: tensor {name} holds values that are not finite; train the model again")
@@ -152,6 +151,8 @@ def _header(path: Path, text: str | None, form: str) -> dict[str, Any]:
     if text is None:
         raise ModelFileError(f"{path}: a safetensors file, but not one of gencli's; `gencli train` makes those")
     header = json.loads(text)
+    if isinstance(header, dict) and form == FORMAT and header.get("format") == f"{FORMAT}-resume":
+        raise ModelFileError(f"{path}: what an interrupted run needs to go on, not a model; `gencli train` wrote that beside it")
     if not isinstance(header, dict) or header.get("format") != form:
         raise ModelFileError(f"{path}: not a file of the kind {form}; `gencli train` makes model files")
     version = header.get("version")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 RECORD_SECONDS = 0.1  # between two records without news
+SMOOTHING = 0.2  # the share of the newest record in the speed shown
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,10 @@ class Step:
     epoch: float  # passes over the training documents so far
     seconds: float  # since training began, compiling left out, earlier sittings of a resumed run included
     tokens: int  # learned from so far
-    train_loss: float  # mean since the record before
+    train_loss: float  # mean since the evaluation before at evaluations, else since the record before
     learning_rate: float
     gradient_norm: float  # before clipping by norm
-    tokens_per_second: float  # since the record before
+    tokens_per_second: float  # lately, smoothed
     progress: float  # 0 ... 1, by which the learning rate is set
     valid_loss: float | None = None  # at evaluations
     samples: tuple[str, ...] = ()  # at some evaluations
@@ -35,6 +36,7 @@ class News:
     valid_loss: float | None = None
     samples: tuple[str, ...] = ()
     event: str | None = None
+    train_loss: float | None = None  # at evaluations: the mean since the one before
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Meter:
         self.first = True
         self.rate = self.norm = self.loss = self.weight = 0.0
         self.mean_loss = math.nan
+        self.speed = 0.0
         self.since = clock()
 
     def add(self, loss: float, weight: float, rate: float, norm: float) -> None:
@@ -82,8 +85,10 @@ class Meter:
         now = self.clock()
         if self.weight:
             self.mean_loss = self.loss / self.weight
-        speed = self.weight / max(now - self.since, 1e-9)
-        counts = (progress.step, epoch, now, progress.tokens, self.mean_loss, self.rate, self.norm, speed, done)
+            speed = self.weight / max(now - self.since, 1e-9)
+            self.speed = speed if self.speed == 0 else self.speed + SMOOTHING * (speed - self.speed)
+        mean = self.mean_loss if news.train_loss is None else news.train_loss
+        counts = (progress.step, epoch, now, progress.tokens, mean, self.rate, self.norm, self.speed, done)
         compiled = compile_seconds if self.first else None
         self.loss = self.weight = 0.0
         self.first, self.since = False, now

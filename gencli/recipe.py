@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.batches import choose_rows
+from gencli.batches import Rows, choose_rows, epoch_order
 from gencli.codecs.codec import Codec, Tokens, encode_documents, fit_codec
 from gencli.config import (
     Activation,
@@ -130,7 +130,7 @@ class Defaults:
 
 # Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
 TABLE = (
-    Defaults(3_000, 128, 1, 0.6, 4, 32, 12, 0.01),
+    Defaults(3_000, 128, 1, 0.6, 16, 32, 60, 0.005),
     Defaults(60_000, 256, 1, 0.7, 8, 32, 12, 0.02),
     Defaults(400_000, 192, 1, 0.3, 32, 48, 20, 0.004),
     Defaults(3_000_000, 256, 2, 0.3, 64, 64, 8, 0.003),
@@ -232,7 +232,7 @@ def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfi
 
 
 def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> tuple[TrainConfig, int]:
-    """How to train, with batch and sequence length shrunk to what a small corpus holds; and the steps of an epoch."""
+    """How to train, with batch and sequence length shrunk to what a small corpus holds; and the first pass's steps."""
     base = OptimizerConfig()
     optimizer = OptimizerConfig(
         lr=_pick(choices.lr, defaults.lr),
@@ -253,4 +253,5 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
     )
     rows, steps = choose_rows(data, asked.batch_size, asked.seq_length)
     config = TrainConfig(**{**vars(asked), "batch_size": rows, "seq_length": steps})
-    return config, max(1, math.ceil(len(data.ids) / (rows * steps)))
+    first_pass = Rows(data, epoch_order(len(data.lengths), seed, 0), rows, steps)
+    return config, len(first_pass)

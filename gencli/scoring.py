@@ -31,6 +31,11 @@ class Score:
     logprobs: Array = field(repr=False)  # (tokens,) float64
     codec: Codec = field(repr=False)
 
+    def __repr__(self) -> str:
+        return (
+            f"Score({self.text!r}, logprob={self.logprob:.4f}, tokens={self.tokens}, perplexity={self.perplexity:.4g})"
+        )
+
     @property
     def logprob(self) -> float:
         """Log-probability of the whole text, <EOS> included where the model knows one."""

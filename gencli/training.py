@@ -154,7 +154,8 @@ class Training:
             due = progress.step % self.evaluate_every == 0
             news = News(event=event)
             if event is None and (due or done >= 1.0):
-                news = News(self._evaluate(self._epoch(rows)), self._samples(done))
+                valid_loss = self._evaluate(self._epoch(rows))
+                news = News(valid_loss, self._samples(done), train_loss=progress.history[-1]["train_loss"])
                 progress.finished = done >= 1.0 or self._out_of_patience()
             if news != News() or meter.due() or progress.finished:
                 yield meter.record(progress, self._epoch(rows), done, self._clock.seconds, news)
