@@ -13,8 +13,8 @@ from gencli.cells.stream import Rule
 from gencli.codecs.codec import EOS, UNK, Codec
 from gencli.config import SampleConfig
 from gencli.kernels.counter import mix
-from gencli.speaker import Speaker
 from gencli.network import Network
+from gencli.speaker import Speaker
 
 Array = NDArray[Any]
 Finish = Literal["eos", "length", "stop"]

@@ -135,7 +135,7 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path):
 def test_a_resume_file_is_no_model_and_a_model_no_resume_file(path, tmp_path):
     other = resume_path(path)
     write_resume(other, {"now.output.bias": np.zeros(3, np.float32)}, {})
-    assert "not a file of the kind gencli-model;" in check_refused(other)
+    assert "an interrupted run's, not a model" in check_refused(other)
     with pytest.raises(ModelFileError, match="not a file of the kind gencli-model-resume"):
         read_resume(path)
 
