@@ -51,7 +51,7 @@ def write_checkpoint(
     H = plan.network.hidden_size
     tensors |= {"state.hidden": state.hidden[:, :, :H], "state.memory": state.memory[:, :, :H]}
     settings = {
-        "choices": asdict(plan.choices),
+        "choices": {**asdict(plan.choices), "precision": plan.train.precision},  # as settled, for any processor
         "codec": plan.codec.state(),
         "network": asdict(plan.network),
         "documents": plan.documents,

@@ -31,8 +31,22 @@ class PlainConsole(Console):
         """Raise the BrokenPipeError being handled, where rich would exit with 1."""
         raise
 
+    @property
+    def colours(self) -> bool:
+        """Whether colours reach a reader: a terminal that has them, and no NO_COLOR."""
+        return self.is_terminal and not self.no_color and self.color_system is not None
 
-def open_console(file: TextIO | None) -> Console:
+    def draw(self, renderable: RenderableType) -> None:
+        """Print what rich can draw; anywhere but on a terminal without the blanks that fill its lines up."""
+        if self.is_terminal:
+            self.print(renderable)
+            return
+        with self.capture() as captured:
+            self.print(renderable)
+        self.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
+
+
+def open_console(file: TextIO | None) -> PlainConsole:
     """A console on sys.stdout or sys.stderr, None where that is closed; it marks up nothing by itself."""
     file = io.StringIO() if file is None else file
     console = PlainConsole(file=file, markup=False, highlight=False, emoji=False)
@@ -53,13 +67,24 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def about(seconds: float) -> str:
+    """A time to wait, in words: no more exact than it is known."""
+    if seconds < 1:
+        return "under a second"
+    for unit, size, most in (("second", 1, 90), ("minute", 60, 90)):
+        count = round(seconds / size)
+        if count < most:
+            return f"about {count} {unit}{'s' * (count != 1)}"
+    return f"about {seconds / 3600:.1f} hours"
+
+
 class TrainingDisplay:
     """Shows a plan's training as it goes; a context manager, which gives the terminal back at its end.
 
     `quiet` shows nothing at all. Without a terminal a line appears for an evaluation, or every few seconds.
     """
 
-    def __init__(self, console: Console, quiet: bool = False) -> None:
+    def __init__(self, console: PlainConsole, quiet: bool = False) -> None:
         self.console = console
         self.quiet = quiet
         self.epochs: float | None = None  # of the plan; None where a time budget or a number of steps decides
@@ -103,7 +128,7 @@ class TrainingDisplay:
     def show(self, renderable: RenderableType) -> None:
         """Anything rich can draw, for good."""
         if not self.quiet:
-            self.console.print(renderable)
+            self.console.draw(renderable)
 
     def compiling(self) -> None:
         """Say, once, why nothing seems to happen."""

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gencli.display import duration, one_line
+from gencli.display import about, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 SETTING_WIDTH = 26  # columns that one setting of a plan takes
 SURPRISE = ((0.5, "green"), (1.5, "cyan"), (3.0, "yellow"), (5.0, "red"), (math.inf, "bold white on red"))  # nats
 CURVE_WIDTH, CURVE_HEIGHT = 48, 8  # characters
+AXIS, NAME, NAME_AND_LOSS = 8, 6, 12  # columns left and right of a curve
+FRAME = 4  # columns of a panel's frame
+NARROWEST_CHART = 40  # columns of a terminal: in fewer no curve can be made out
 CURVE_STYLES = ("blue", "bold yellow")  # of the training and the validation loss
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character: rows of two
 COLUMNS = ("logprob", "tokens", "OOV", "perplexity", "text")
 Point = tuple[float, float]
+Entry = Mapping[str, float | int | None]  # of a history: step, epoch, train_loss, valid_loss
 
 
 def bytes_text(count: float) -> str:
@@ -46,10 +50,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def documents_text(mode: str, train: int, valid: int, tokens: int) -> str:
+def documents_text(mode: str, train: int, valid: int, tokens: int, valid_tokens: int | None = None) -> str:
     """What there is to learn from."""
     if mode == "stream":
-        return f"one long text, {plural(tokens, 'token')} to learn from"
+        held_out = f", {plural(valid_tokens, 'token')} held out" if valid_tokens is not None else ""
+        return f"one long text, {plural(tokens, 'token')} to learn from{held_out}"
     return f"{plural(train, mode)} to learn from ({plural(tokens, 'token')}), {valid:,} held out"
 
 
@@ -76,8 +81,10 @@ def plan_table(plan: Plan, output: Path, parameters: int, memory: int, width: in
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
-    counts = (plan.train_documents, plan.valid_documents, plan.train_tokens)
-    facts.add_row("corpus", Text(f"{plan.source}: {documents_text(plan.documents, *counts)}"))
+    counts = (plan.train_documents, plan.valid_documents, plan.train_tokens, plan.valid_tokens)
+    skipped = f"; {plural(plan.skipped_files, 'file')} skipped: no {plan.choices.encoding} text"
+    corpus = f"{plan.source}: {documents_text(plan.documents, *counts)}{skipped if plan.skipped_files else ''}"
+    facts.add_row("corpus", Text(corpus))
     facts.add_row("vocabulary", f"{plural(plan.codec.vocabulary_size, 'symbol')} ({plan.codec.level})")
     facts.add_row("network", f"{plural(parameters, 'parameter')}, about {bytes_text(memory)} of memory to train")
     steps = "as many steps as the time allows" if plan.steps is None else plural(plan.steps, "step")
@@ -98,10 +105,16 @@ def plan_table(plan: Plan, output: Path, parameters: int, memory: int, width: in
 
 def cost_lines(estimate: Estimate, threads: int) -> list[str]:
     """What a dry run measured."""
-    return [f"expected time: {duration(estimate.seconds)} (minutes:seconds) with {plural(threads, 'thread')}"]
+    return [f"expected time: {about(estimate.seconds)} with {plural(threads, 'thread')}"]
 
 
-def info_panel(model: Model, path: Path, parameters: int, ascii_only: bool) -> RenderableType:
+def kept_entry(history: Iterable[Entry]) -> Entry | None:
+    """The evaluation whose weights were kept: the first with the least validation loss; None without validation."""
+    measured = [entry for entry in history if entry["valid_loss"] is not None]
+    return min(measured, key=lambda entry: entry["valid_loss"] or 0.0, default=None)
+
+
+def info_panel(model: Model, path: Path, parameters: int, width: int, ascii_only: bool) -> RenderableType:
     """What a model is, what it learned from, and how its losses went."""
     network, info = model.stored.network, model.info
     layers = f"{plural(network.layers, 'layer')} of {plural(network.hidden_size, 'unit')}"
@@ -119,22 +132,30 @@ def info_panel(model: Model, path: Path, parameters: int, ascii_only: bool) -> R
         facts.add_row("trained", f"{steps}, {last['epoch']:.1f} epochs, seed {info.seed}")
     if info.valid_loss is not None:
         bits = info.valid_loss / math.log(2)
-        facts.add_row("validation", f"{info.valid_loss:.3f} nats a token ({bits:.3f} bits); these weights are kept")
+        kept = kept_entry(info.history)
+        where = f" at epoch {kept['epoch']:.1f}" if kept is not None else ""
+        loss = f"{info.valid_loss:.3f} nats a token ({bits:.3f} bits){where}"
+        facts.add_row("validation", f"{loss}; these weights are kept")
     facts.add_row("file", f"{bytes_text(path.stat().st_size)}, written by gencli {info.written_by}")
     parts: list[RenderableType] = [facts]
     train, valid = points_of(info.history, "train_loss"), points_of(info.history, "valid_loss")
-    if len(train) > 1:
-        parts += [Text(""), history_curve(train, valid, ascii_only)]
+    if len(train) > 1 and width >= NARROWEST_CHART:
+        parts += [Text(""), history_curve(train, valid, ascii_only, width - FRAME)]
     return Panel(Group(*parts), title=Text(one_line(info.name), style="bold"), title_align="left", expand=False)
 
 
-def points_of(history: Iterable[Mapping[str, float | int | None]], key: str) -> list[Point]:
+def points_of(history: Iterable[Entry], key: str) -> list[Point]:
     """The (epoch, loss) of the records that have this loss."""
     return [(float(entry["epoch"] or 0), value) for entry in history if (value := entry[key]) is not None]
 
 
-def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bool) -> Text:
-    """Losses against epochs, a few lines high; each curve named at its end, the axis at its ends."""
+def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bool, room: int = 80) -> Text:
+    """Losses against epochs, a few lines high; each curve named at its end, the axis at its ends.
+
+    Where `room`, in columns, is scarce, the names lose their losses first, then the plot becomes narrower.
+    """
+    with_losses = room >= AXIS + CURVE_WIDTH + NAME_AND_LOSS
+    width = min(CURVE_WIDTH, room - AXIS - NAME)
     points = [*train, *valid]
     lowest, highest = min(y for _, y in points), max(y for _, y in points)
     last = max(x for x, _ in points)
@@ -146,8 +167,8 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
         if not curve:
             continue
         row = 0
-        for x, y in interpolated(curve, CURVE_WIDTH * across):
-            column = min(int(x / max(last, 1e-9) * (CURVE_WIDTH * across - 1)), CURVE_WIDTH * across - 1)
+        for x, y in interpolated(curve, width * across):
+            column = min(int(x / max(last, 1e-9) * (width * across - 1)), width * across - 1)
             row = round((highest - y) / span * (CURVE_HEIGHT * down - 1))
             cell = cells.setdefault((row // down, column // across), [0, which])
             cell[0] |= 0 if ascii_only else DOTS[row % down][column % across]
@@ -155,12 +176,12 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
         place = row // down
         if place in names:  # both end in one line: name this curve in the next
             place += 1 if place == 0 else -1
-        names[place] = (f"{('train', 'valid')[which]} {curve[-1][1]:.3f}", which)
+        names[place] = (("train", "valid")[which] + (f" {curve[-1][1]:.3f}" if with_losses else ""), which)
     text = Text(no_wrap=True, overflow="crop")
     for row in range(CURVE_HEIGHT):
         ends = {0: f"{highest:7.3f} ", CURVE_HEIGHT - 1: f"{lowest:7.3f} "}
         text.append(ends.get(row, " " * 8), "dim")
-        for column in range(CURVE_WIDTH):
+        for column in range(width):
             dots, which = cells.get((row, column), (0, -1))
             mark = " " if which < 0 else ".*"[which] if ascii_only else chr(0x2800 + dots)
             text.append(mark, CURVE_STYLES[which] if which >= 0 else "")
@@ -168,7 +189,7 @@ def history_curve(train: Sequence[Point], valid: Sequence[Point], ascii_only: bo
             name, which = names[row]
             text.append(f" {name}", CURVE_STYLES[which])
         text.append("\n")
-    text.append(f"{'epoch 0':>15}{f'{last:.0f}':>{CURVE_WIDTH - 7}}", "dim")
+    text.append(f"{'epoch 0':>15}{f'{last:.0f}':>{width - 7}}", "dim")
     return text
 
 

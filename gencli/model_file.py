@@ -152,7 +152,7 @@ def _header(path: Path, text: str | None, form: str) -> dict[str, Any]:
         raise ModelFileError(f"{path}: a safetensors file, but not one of gencli's; `gencli train` makes those")
     header = json.loads(text)
     if isinstance(header, dict) and form == FORMAT and header.get("format") == f"{FORMAT}-resume":
-        raise ModelFileError(f"{path}: an interrupted run's, not a model; the model `gencli train` wrote lies beside it")
+        raise ModelFileError(f"{path}: an interrupted run's, not a model; `gencli train` wrote that beside it")
     if not isinstance(header, dict) or header.get("format") != form:
         raise ModelFileError(f"{path}: not a file of the kind {form}; `gencli train` makes model files")
     version = header.get("version")

@@ -14,6 +14,7 @@ from gencli.kernels.threads import Team
 from gencli.kernels.tile import CHUNK_ROWS, DEPTH, padded, panel_width, product
 from gencli.layers.packed import scratch_words
 from tests.reference import bfloat16 as reference
+from tests.test_dense import from_panels, in_panels, random_array
 
 Array = np.ndarray[Any, Any]
 GUARD, GUARD_WORD = 777.0, np.uint32(0xDEADBEEF)  # stand wherever nothing may be written
@@ -101,21 +102,6 @@ def test_the_twin_itself_on_numbers_worked_out_by_hand() -> None:
     assert reference.rounded(asked).tobytes() == expected.tobytes()
     assert np.isnan(reference.rounded(np.array([np.nan], np.float32))).all()
     assert [hex(word) for word in reference.words(np.array([[1.0], [-2.0], [0.5]]))[:, 0]] == ["0xc0003f80", "0x3f00"]
-
-
-def in_panels(matrix: Array) -> Array:
-    """A matrix (rows, N) in N / width panels of its rows, end to end."""
-    rows, N = matrix.shape
-    return np.ascontiguousarray(matrix.reshape(rows, N // WIDTH, WIDTH).swapaxes(0, 1)).ravel()
-
-
-def from_panels(flat: Array, rows: int) -> Array:
-    """The matrix (rows, N) of such panels."""
-    return np.ascontiguousarray(flat.reshape(-1, rows, WIDTH).swapaxes(0, 1)).reshape(rows, -1)
-
-
-def random_array(seed: int, *shape: int) -> Array:
-    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
 
 
 def wide(x: Array) -> Array:
@@ -304,11 +290,11 @@ def test_each_thread_rounds_into_a_stack_of_its_own() -> None:
     assert wrong == []
 
 
-def test_a_long_window_takes_no_more_stack_than_a_short_one() -> None:
-    """48 kB at each of 1000 steps would leave the stack's 8 MB, and end the process."""
-    T, k = 1000, 3
-    x, matrix = random_array(40, T, 1, LANES), random_array(41, k, WIDTH)
+def test_many_rows_take_no_more_stack_than_few() -> None:
+    """48 kB for each of 416 chunks would leave the stack's 8 MB, and end the process."""
+    B, k = 416 * CHUNK_ROWS + 1, 3
+    x, matrix = random_array(40, 1, B, LANES), random_array(41, k, WIDTH)
     x[:, :, k:] = 0
-    out = np.zeros((T, 1, WIDTH), np.float32)
-    multiply_window(x, k, in_panels(reference.words(matrix)), out, 0, 0, 1)
-    expect_product(out[:, 0], wide(x[:, 0, :k]), wide(matrix), 0, "1000 steps")
+    out = np.zeros((1, B, WIDTH), np.float32)
+    multiply_window(x, k, in_panels(reference.words(matrix)), out, 0, 0, B)
+    expect_product(out[0], wide(x[0, :, :k]), wide(matrix), 0, f"{B} rows")

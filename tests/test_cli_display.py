@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gencli.display import PlainConsole, TrainingDisplay, duration, fitting, one_line, open_console
+from gencli.display import PlainConsole, TrainingDisplay, about, duration, fitting, one_line, open_console
 from gencli.display_tables import bytes_text, escaped, history_curve, number, plan_table, plural, points_of
 from gencli.plot import check_plot_path, draw_losses
 from gencli.progress import Step
@@ -161,6 +161,19 @@ def test_a_level_history_is_drawn_too():
 
 def test_small_texts():
     assert [duration(seconds) for seconds in (0.4, 59.6, 3599, 3661)] == ["0:00", "1:00", "59:59", "1:01:01"]
+    assert [about(seconds) for seconds in (0.4, 1.2, 12.3, 89.4, 89.6, 200)] == [
+        "under a second",
+        "about 1 second",
+        "about 12 seconds",
+        "about 89 seconds",
+        "about 1 minute",
+        "about 3 minutes",
+    ]
+    assert [about(60 * minutes) for minutes in (89, 90, 600)] == [
+        "about 89 minutes",
+        "about 1.5 hours",
+        "about 10.0 hours",
+    ]
     assert [bytes_text(count) for count in (10, 1500, 2.5e6, 3e9)] == ["10 bytes", "1.5 kB", "2.5 MB", "3.0 GB"]
     assert [plural(count, "line") for count in (1, 1200)] == ["1 line", "1,200 lines"]
     assert one_line("a\nb\x1b[2Jc ") == "a b [2Jc"

@@ -48,6 +48,16 @@ def test_stdin_files_and_arguments_agree(gencli, model, tmp_path):
     assert gencli("score", model, stdin=b"").out == ""
 
 
+@pytest.mark.parametrize("options", [(), ("--summary",), ("--rank",), ("--next", "2"), ("--by", "file"), ("--json",)])
+def test_nothing_to_score_is_noted(gencli, model, tmp_path, options):
+    (tmp_path / "empty").touch()
+    for words, data in (((), b""), ((), b" \n\n"), (("-f", tmp_path / "empty"), b"Tyr\n"), (("", ""), b"")):
+        ended = gencli("score", model, *words, *options, stdin=data)
+        assert ended.code == 0
+        assert ended.err == "nothing to score: what was given to read is empty or blank\n"
+    assert gencli("score", model, "", *options).err == ""  # the empty text itself
+
+
 def test_an_unterminated_last_line_counts_whole(gencli, model):
     whole = gencli("score", model, "--summary", "--json", stdin=b"Tyr\nAllo\n").out
     assert gencli("score", model, "--summary", "--json", stdin=b"Tyr\nAllo").out == whole
@@ -197,6 +207,8 @@ def test_unusable_options_are_named(gencli, model, options, named):
 )
 def test_a_terminal_gets_aligned_columns_with_a_header(gencli, model, monkeypatch, options, shown):
     monkeypatch.setattr("gencli.display.PlainConsole.is_terminal", property(lambda _: True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     ended = gencli("score", model, "Tyr", "Allo", *options)
     assert ended.code == 0
     lines = re.sub(r"\x1b\[[0-9;]*m", "", ended.out).splitlines()
@@ -204,6 +216,16 @@ def test_a_terminal_gets_aligned_columns_with_a_header(gencli, model, monkeypatc
     assert "\t" not in ended.out
     if options != ("--summary",):
         assert len(lines) == 3
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_without_colours_gets_numbers(gencli, model, monkeypatch, name, value):
+    piped = gencli("score", model, "Tyr", "Allo", "--per-token")
+    monkeypatch.setattr("gencli.display.PlainConsole.is_terminal", property(lambda _: True))
+    monkeypatch.setenv(name, value)
+    shown = gencli("score", model, "Tyr", "Allo", "--per-token")
+    assert shown.out == piped.out
+    assert shown.out.startswith("T/-")
 
 
 def test_a_terminal_gets_a_table_of_continuations(gencli, model, monkeypatch):

@@ -47,13 +47,42 @@ def test_version(gencli):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("nothing",), ("train",), ("sample",), ("train", "x", "--cell", "elman"), ("sample", "m", "-n", "two")],
+    [("nothing",), ("train",), ("sample",), ("train", "x", "--unheard-of")],
 )
 def test_wrong_usage_ends_with_2(gencli, arguments):
     ended = gencli(*arguments)
     assert ended.code == 2
     assert ended.out == ""
     assert "Usage" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("train", "x", "--cell", "foo"), "--cell foo: not one of rnn, simple-gru, gru, lstm, peephole-lstm"),
+        (("train", "x", "--level", "f\no"), "--level f o: not one of auto, char"),
+        (("train", "x", "--lr", "abc"), "--lr abc: not a number"),
+        (("train", "x", "--seed", "2", "--seed", "1.5"), "--seed 1.5: not a whole number"),
+        (("sample", "m", "-n", "two"), "--count two: not a whole number"),
+        (("score", "m", "--by", "word"), "--by word: not one of line, file"),
+    ],
+)
+def test_a_wrong_choice_or_number_is_told_in_one_line(gencli, arguments, line):
+    ended = gencli(*arguments)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"gencli: error: {line}\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("train",), ("sample",), ("score",), ("info",)])
+def test_help_shows_no_type_of_flags(gencli, arguments):
+    shown = gencli(*arguments, "--help").out
+    assert "bool" not in shown.lower()
+    assert "--help" in shown
+
+
+def test_a_table_in_a_pipe_has_no_trailing_blanks(gencli):
+    lines = gencli("corpora").out.splitlines()
+    assert len(lines) > 6
+    assert not [line for line in lines if line != line.rstrip()]
 
 
 def test_an_error_is_one_line_and_its_traceback_needs_debug(gencli):

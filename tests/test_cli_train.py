@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gencli.cli.metrics import Metrics, json_line
+from gencli.cli.training_run import conclusion, learned_by_heart
 from gencli.model import load
 from tests.conftest import NAMES, SMALL
 
@@ -51,7 +53,7 @@ def test_lines_without_a_terminal(gencli, names):
     assert "samples: " in ended.err
     assert "\x1b" not in ended.err
     last = ended.err.splitlines()[-1]
-    assert last.startswith("names.safetensors: validation loss ")
+    assert re.match(r"names\.safetensors: validation loss \d\.\d{3}, kept from epoch \d+\.\d of \d+\.\d \(", last)
     assert last.endswith("; try: gencli sample names.safetensors -n 10")
 
 
@@ -196,8 +198,101 @@ def test_resume_needs_a_run(gencli, names):
     assert "nothing can be resumed" in gencli("train", names, "--resume").error
 
 
-def test_a_new_run_says_that_it_replaces_an_interrupted_one(gencli, interrupted):
-    assert "is given up for this one" in gencli("train", interrupted, *SMALL[:-1], *STEPS).err
+def test_a_new_run_does_not_give_an_interrupted_one_up(gencli, interrupted):
+    lying = Path("names.resume.safetensors")
+    before = lying.read_bytes()
+    message = "names.resume.safetensors: an interrupted run; go on with it by --resume, or delete that file"
+    assert gencli("train", interrupted, *SMALL, *STEPS).error.startswith(message)
+    assert gencli("train", "missing.txt", "-o", "names.safetensors").error.startswith(
+        message
+    )  # before anything is read
+    assert lying.read_bytes() == before
+    assert gencli("train", interrupted, *SMALL[:-1], "--dry-run").code == 0
+    assert lying.read_bytes() == before
+    assert gencli("train", interrupted, *SMALL, *STEPS, "-o", "other.safetensors").code == 0
+    assert gencli("train", interrupted, "--resume", "-q").code == 0
+    assert gencli("train", interrupted, *SMALL, *STEPS).code == 0
+
+
+def test_bfloat16_is_refused_where_the_processor_lacks_it(gencli, names, monkeypatch):
+    monkeypatch.setattr("gencli.recipe.SUPPORTED", False)
+    assert gencli("train", names, "--precision", "bfloat16").error.startswith("--precision bfloat16: this processor")
+
+
+def entries(*losses):
+    """A history, an evaluation an epoch, of (train_loss, valid_loss)."""
+    return [
+        {"step": 10 * number, "epoch": float(number), "train_loss": train, "valid_loss": valid}
+        for number, (train, valid) in enumerate(losses, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "told", "by_heart"),
+    [
+        ([], "2.0 s", False),
+        ([(2.0, None), (1.5, None)], "training loss 1.500, 2.0 s", False),
+        (
+            [(2.0, 1.9), (1.5, 1.7), (1.25, 1.75)],
+            "validation loss 1.700, kept from epoch 2.0 of 3.0 (training loss 1.500 there), 2.0 s",
+            False,
+        ),
+        (
+            [(2.0, 1.7), (1.5, None), (1.25, 1.7)],
+            "validation loss 1.700, kept from epoch 1.0 of 3.0 (training loss 2.000 there), 2.0 s",
+            True,
+        ),
+        (
+            [(2.0, 1.7), (2.5, 2.5)],  # it ran away: nothing was learned by heart
+            "validation loss 1.700, kept from epoch 1.0 of 2.0 (training loss 2.000 there), 2.0 s",
+            False,
+        ),
+    ],
+)
+def test_the_conclusion_tells_of_the_weights_that_are_kept(losses, told, by_heart):
+    history = entries(*losses)
+    line = conclusion(Path("m.safetensors"), history, 2.0)
+    assert line == f"m.safetensors: {told}; try: gencli sample m.safetensors -n 10"
+    assert learned_by_heart(history) is by_heart
+
+
+def test_learning_by_heart_is_said_at_the_end(gencli, names, monkeypatch):
+    monkeypatch.setattr("gencli.cli.training_run.learned_by_heart", lambda history: bool(history))
+    ended = gencli("train", names, *SMALL[:-1], *STEPS)
+    assert ended.err.splitlines()[-2].startswith("names.safetensors: validation loss ")
+    assert ended.err.splitlines()[-1].startswith("after that epoch it began to learn the corpus by heart; ")
+
+
+@pytest.mark.parametrize("options", [STEPS, ("--dry-run",)])
+def test_compiling_is_told_after_the_plan(gencli, names, monkeypatch, options):
+    monkeypatch.setattr("gencli.kernels.compile.CompileClock.seconds", 1.0, raising=False)
+    monkeypatch.setattr("gencli.kernels.compile.CompileClock.__init__", lambda self: setattr(self, "on_begin", None))
+    ended = gencli("train", names, *SMALL[:-1], *options)
+    assert ended.err.count("compiling kernels for this processor, once ...") == 1
+    if options == STEPS:
+        assert ended.err.index("* chosen from the corpus") < ended.err.index("compiling kernels")
+        assert "compiled in 1.0 s" in ended.err
+
+
+def test_nothing_is_said_of_compiling_where_nothing_is_compiled(gencli, names):
+    assert gencli("train", names, *SMALL, *STEPS).code == 0
+    assert "compil" not in gencli("train", names, *SMALL[:-1], *STEPS, "--seed", "2").err
+
+
+def test_the_plan_of_a_stream_says_how_much_is_held_out(gencli, names):
+    ended = gencli("train", names, *SMALL[:-1], "--documents", "stream", "--val-fraction", "0.2", "--dry-run")
+    found = re.search(r"one long text, (\d+) tokens to learn from, (\d+) tokens held out", " ".join(ended.out.split()))
+    assert found is not None
+    learned, held_out = map(int, found.groups())
+    assert 0.1 < held_out / (learned + held_out) < 0.3
+
+
+@pytest.mark.parametrize("options", [STEPS, ("--dry-run",)])
+def test_a_plan_in_a_pipe_has_no_trailing_blanks(gencli, names, options):
+    ended = gencli("train", names, *SMALL[:-1], *options)
+    lines = (ended.out + ended.err).splitlines()
+    assert any(line.startswith("vocabulary") for line in lines)
+    assert not [line for line in lines if line != line.rstrip()]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +328,7 @@ def test_a_folder_without_readable_files(gencli, monkeypatch, tmp_path):
 def test_files_skipped_in_a_folder_are_counted(gencli, names, tmp_path):
     (tmp_path / "picture").write_bytes(b"\0\1\2")
     ended = gencli("train", tmp_path, *SMALL[:-1], *STEPS, "-o", "m.safetensors")
-    assert "skipped: 1 file" in ended.err
+    assert "6 held out; 1 file skipped: no utf-8 text" in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize(
@@ -249,7 +344,7 @@ def test_files_skipped_in_a_folder_are_counted(gencli, names, tmp_path):
         (("--plot", "a.gif"), "--plot a.gif: cannot draw .gif"),
         (("--plot", "plot"), "--plot plot: cannot draw"),
         (("--plot", "no/a.png"), "there is no folder no"),
-        (("--precision", "bfloat16"), "--precision bfloat16: not offered yet"),
+        (("--minutes", "1", "--epochs", "2"), "--minutes and --epochs: give only one of them"),
         (("--threads", "0"), "--threads 0"),
         (("--sample-every", "-1"), "--sample-every -1"),
         (("--hidden-size", "0"), "--hidden-size 0"),

@@ -16,13 +16,15 @@ from gencli.model_file import read_model
 from gencli.network import Network
 from gencli.recipe import Choices, make_plan
 from tests.network_cases import random_batch
+from tests.reference import bfloat16
 from tests.reference import network as reference
+from tests.test_dense import from_panels, in_panels
 from tests.test_resume import resumed, to_the_end, until
 
 Array = np.ndarray[Any, Any]
 LOSS = 1e-2  # of each token's loss in float32
-COSINE = 0.999  # at least, of each gradient tensor with that in float32
-FINAL_LOSS = 0.02  # of the validation loss that the same steps in float32 lead to
+COSINE = 0.9999  # at least, of each gradient tensor with that in float32; 0.99997 was found
+FINAL_LOSS = 0.005  # of the validation loss that the same steps in float32 lead to; 2e-5 was found
 
 EVERY_CELL = pytest.mark.parametrize("cell", get_args(CellName))
 needs_bfloat16 = pytest.mark.skipif(
@@ -95,6 +97,23 @@ def test_any_hidden_size(network_of: Make, cell: Any, hidden_size: int) -> None:
 
 
 @needs_bfloat16
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_matrix_is_kept_rounded_both_ways(network_of: Make, threads: int) -> None:
+    network = network_of(NetworkConfig(70, cell="gru", hidden_size=45, layers=2), threads=threads)
+    network.learn(random_batch(np.random.default_rng(23), T=3, B=4, V=70), network.state(4), key=0)
+    network.flat *= 0.75
+    network.pack()
+    below, above = network.layers
+    assert below.input is None
+    for packed in (below.recurrent, above.recurrent, above.input, network.output.weight):
+        assert packed is not None
+        matrix = from_panels(packed.weights, packed.k)
+        transposed = np.pad(matrix, ((0, packed.padded_k - packed.k), (0, 0))).T
+        np.testing.assert_array_equal(packed.forward, in_panels(bfloat16.words(matrix)))
+        np.testing.assert_array_equal(packed.backward, in_panels(bfloat16.words(transposed)))
+
+
+@needs_bfloat16
 @EVERY_CELL
 def test_padding_stays_zero_in_gradients(network_of: Make, cell: Any) -> None:
     network = network_of(NetworkConfig(6, cell=cell, hidden_size=7, layers=2))
@@ -150,7 +169,6 @@ def test_a_reader_of_the_same_parameters_is_in_float32(network_of: Make) -> None
     batch = random_batch(np.random.default_rng(13), T=9, B=17, V=30)
     full, half = network_of(config, halved=False), network_of(config)
     reader = half.reader()
-    reader.pack()
     expected = full.losses(batch, full.state(17))
     assert reader.losses(batch, reader.state(17)).tobytes() == expected.tobytes()
     assert half.losses(batch, half.state(17)).tobytes() != expected.tobytes()
@@ -229,13 +247,13 @@ def test_bfloat16_is_refused_where_it_is_not_supported(names_file: Any, monkeypa
     assert "\n" not in message
 
 
+@needs_bfloat16
 def test_a_run_begun_in_float32_resumes_in_it_where_bfloat16_is_supported(begin: Any, monkeypatch: Any) -> None:
     expected = to_the_end(begin(output="whole.safetensors", precision="float32"))
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("gencli.recipe.SUPPORTED", False)
         run = until(begin(precision="auto"), 5)
     assert run.plan.train.precision == "float32"
-    monkeypatch.setattr("gencli.recipe.SUPPORTED", True)
     again = resumed(run)
     assert again.plan.train.precision == "float32"
     assert to_the_end(again) == expected

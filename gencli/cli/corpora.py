@@ -25,4 +25,4 @@ def corpora(
     from gencli.display import open_console
     from gencli.display_tables import corpora_table
 
-    open_console(sys.stdout).print(corpora_table(found))
+    open_console(sys.stdout).draw(corpora_table(found))

@@ -19,9 +19,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="One object of JSON, the whole history in it.")] = False,
 ) -> None:
     """Show what a model is, what it learned from, and how its losses went."""
-    from gencli.model import load
+    from gencli.cli.models import open_model
 
-    loaded = load(model, threads=1)
+    loaded = open_model(model, threads=1)
     if as_json:
         typer.echo(json.dumps(facts(loaded), ensure_ascii=False))
         return
@@ -29,7 +29,7 @@ def info(
     from gencli.display_tables import info_panel
 
     console = open_console(sys.stdout)
-    console.print(info_panel(loaded, model, parameters(loaded), console.options.ascii_only))
+    console.draw(info_panel(loaded, model, parameters(loaded), console.width, console.options.ascii_only))
 
 
 def parameters(model: Model) -> int:

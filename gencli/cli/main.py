@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from gencli.cli import corpora, info, sample, score, train
-from gencli.cli.shell import Command, guarded
+from gencli.cli.shell import Command, Group, guarded
 from gencli.version import own_version
 
 EPILOG = "First steps: gencli train dinosaurs, then gencli sample dinosaurs.safetensors -n 10"
 
 app = typer.Typer(
     name="gencli",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -75,10 +75,10 @@ def sample(
     ] = None,
 ) -> None:
     """Write new texts with a model."""
+    from gencli.cli.models import open_model
     from gencli.display import open_console
     from gencli.files import check_writable
     from gencli.kernels.compile import CompileClock
-    from gencli.model import load
 
     config = SampleConfig(temperature, top_k, top_p, max_length, tuple(stop or ()), seed)
     check(count >= 1, f"--count {count}: must be at least 1")
@@ -87,7 +87,7 @@ def sample(
         check(output.resolve() != model.resolve(), f"-o {output}: is the model itself; name another file")
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
-        loaded = load(model, threads)
+        loaded = open_model(model, threads)
         unknown = [] if strict else loaded.unknown(prompt)
         if unknown:
             names = ", ".join(repr(symbol) for symbol in unknown)

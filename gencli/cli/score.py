@@ -18,8 +18,7 @@ from gencli.cli.totals import Totals
 from gencli.config import check
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from gencli.display import PlainConsole
     from gencli.model import Model
     from gencli.scoring import Score
 
@@ -35,12 +34,17 @@ class Shown:
     scale: float  # from nats to the unit wanted
     as_json: bool
     per_token: bool
-    console: Console
+    console: PlainConsole
 
     @property
     def aligned(self) -> bool:
         """Whether a person reads along."""
         return self.console.is_terminal
+
+    @property
+    def coloured(self) -> bool:
+        """Whether colours can stand for numbers."""
+        return self.console.colours
 
 
 def score(
@@ -89,9 +93,9 @@ def score(
 
     Blank lines are skipped.
     """
+    from gencli.cli.models import open_model
     from gencli.display import open_console
     from gencli.kernels.compile import CompileClock
-    from gencli.model import load
 
     check(following is None or following >= 1, f"--next {following}: must be at least 1")
     chosen = [name for name, on in (("--rank", rank), ("--summary", summary), ("--next", following)) if on]
@@ -100,8 +104,8 @@ def score(
     shown = Shown(NATS[base], as_json, per_token, open_console(sys.stdout))
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
-        loaded = load(model, threads)
-        groups = texts_to_score(text or [], file or [], by, strip=loaded.info.documents == "line")
+        loaded = open_model(model, threads)
+        groups = noted(texts_to_score(text or [], file or [], by, strip=loaded.info.documents == "line"))
         if following is not None:
             for group in groups:
                 show_next(loaded, group, following, shown)
@@ -111,6 +115,16 @@ def score(
             show_ranked(loaded, groups, shown)
         else:
             show_scores(loaded, groups, shown)
+
+
+def noted(groups: Iterator[list[Labelled]]) -> Iterator[list[Labelled]]:
+    """The groups as they are; a note at the end where no text was in them."""
+    count = 0
+    for group in groups:
+        count += len(group)
+        yield group
+    if count == 0:
+        typer.echo("nothing to score: what was given to read is empty or blank", err=True)
 
 
 def texts_to_score(texts: list[str], files: list[str], by: str, strip: bool) -> Iterator[list[Labelled]]:
@@ -145,16 +159,16 @@ def show_scores(model: Model, groups: Iterator[list[Labelled]], shown: Shown) ->
     from gencli.display_tables import COLUMNS, score_cells, score_row, surprise_legend, surprise_text
 
     if shown.aligned and not shown.as_json:
-        if shown.per_token:
-            shown.console.print(surprise_legend())
-        else:
+        if not shown.per_token:
             typer.echo(score_row(COLUMNS, aligned=True))
+        elif shown.coloured:
+            shown.console.print(surprise_legend())
     for label, result in scored(model, groups):
         if shown.as_json:
             typer.echo(json_line(record_of(result, shown)))
         elif not shown.per_token:
             typer.echo(score_row(score_cells(result, label, shown.scale), shown.aligned))
-        elif shown.aligned:
+        elif shown.coloured:
             shown.console.print(surprise_text(result.pieces, shown.scale), soft_wrap=True)
         else:
             typer.echo("\t".join(f"{symbol}/{logprob * shown.scale:.4f}" for symbol, logprob in result.pieces))

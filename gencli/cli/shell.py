@@ -8,18 +8,52 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from gencli.errors import GencliError
 
-FAULT, INTERRUPTED = 1, 130
+FAULT, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def without_flag_types(parameters: list[Any]) -> list[Any]:
+    """Parameters whose flags are shown in help without a type, since they take no value."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
+
+class Group(TyperGroup):
+    """The commands together."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options of them all."""
+        return without_flag_types(super().get_params(ctx))
 
 
 class Command(TyperCommand):
     """A command whose errors end it with one line on stderr; the whole traceback under `gencli --debug`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments and options."""
+        return without_flag_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line; a wrong choice or number ends with one line."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            name = "" if error.param is None else str(error.param.name)
+            given, fault = self.make_parser(ctx).parse_args(words)[0].get(name), wrong(self.callback, name)
+            if error.param is None or given is None or fault is None:
+                raise
+            line = f"{max(error.param.opts, key=len)} {given}: {fault}"
+            typer.echo(f"gencli: error: {' '.join(line.split())}", err=True)
+            raise typer.Exit(USAGE) from error
 
     def invoke(self, ctx: Any) -> None:
         """Run the command; typer.Exit with its exit code where it did not succeed."""
@@ -31,6 +65,18 @@ class Command(TyperCommand):
             raise
         except (Exception, KeyboardInterrupt) as error:  # nothing may reach the user as a traceback
             raise typer.Exit(report(error, debug=bool(ctx.find_root().params.get("debug")))) from error
+
+
+def wrong(command: Callable[..., Any] | None, parameter: str) -> str | None:
+    """What is wrong with a refused value of a command's parameter; None where that is neither choice nor number."""
+    hint = get_type_hints(command).get(parameter) if command is not None else None
+    kinds = [hint, *get_args(hint)] if get_origin(hint) is not Literal else [hint]
+    choices = [str(name) for kind in kinds if get_origin(kind) is Literal for name in get_args(kind)]
+    if choices:
+        return f"not one of {', '.join(choices)}"
+    if float in kinds:
+        return "not a number"
+    return "not a whole number" if int in kinds else None
 
 
 def report(error: BaseException, debug: bool = False) -> int:

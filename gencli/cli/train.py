@@ -162,6 +162,7 @@ def train(
 
     given = locals()
     choices = Choices(**{field.name: given[field.name] for field in fields(Choices)})
+    check(minutes is None or epochs is None, "--minutes and --epochs: give only one of them")
     check(threads is None or threads >= 1, f"--threads {threads}: must be at least 1")
     check(sample_every is None or sample_every >= 0, f"--sample-every {sample_every}: must be 0 (never) or above")
     request = Request(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,19 +14,26 @@ from typing import Any
 import typer
 
 from gencli.cli.metrics import Metrics
+from gencli.cli.models import open_model
 from gencli.cli.shell import INTERRUPTED
 from gencli.config import check
 from gencli.display import TrainingDisplay, open_console
-from gencli.display_tables import cost_lines, plan_table
+from gencli.display_tables import Entry, cost_lines, kept_entry, plan_table
 from gencli.errors import GencliError, OptionError
 from gencli.estimate import estimate, memory_bytes, parameter_count
 from gencli.files import check_writable
 from gencli.kernels.compile import CompileClock
-from gencli.model import load, start_training
+from gencli.model import start_training
 from gencli.model_file import read_model, read_resume, resume_path
 from gencli.plot import check_plot_path, draw_losses
 from gencli.recipe import Choices
 from gencli.training import Training
+
+EARLY = 0.6  # of training: weights kept from before tell that the rest of it was in vain
+BY_HEART = (
+    "after that epoch it began to learn the corpus by heart; "
+    "more text, more --dropout or fewer --epochs (or --patience) help"
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ def check_outputs(request: Request, choices: Choices) -> None:
         check_writable(request.output, OptionError)
         refuse_foreign(request.output, False)
         refuse_foreign(resume_path(request.output), True)
+        if not request.resume:
+            refuse_to_give_up(resume_path(request.output))
         if request.metrics is not None:
             check_writable(request.metrics, OptionError, "--metrics")
     if request.plot is not None:
@@ -89,30 +97,37 @@ def refuse_foreign(path: Path, resume: bool) -> None:
         raise OptionError(message) from error
 
 
+def refuse_to_give_up(path: Path) -> None:
+    """OptionError where an interrupted run lies that a new one would replace."""
+    lies = path.exists() and path.stat().st_size > 0
+    check(not lies, f"{path}: an interrupted run; go on with it by --resume, or delete that file to begin anew")
+
+
 def carry_out(request: Request, choices: Choices) -> int:
     """Plan, and train or tell the cost; gives the exit code."""
     display = TrainingDisplay(open_console(sys.stderr), request.quiet)
     with CompileClock() as clock:
-        clock.on_begin = display.compiling
         training = prepare(request, choices)
         if request.dry_run:
-            return tell_cost(request, training)
+            return tell_cost(request, training, display, clock)
         show_plan(request, training, display)
-        training.on_compile = display.compiling
+        announce_compiling(display, clock)
         interrupted = not learn(request, training, display, clock)
     if request.plot is not None and training.progress.history:
         draw_losses(request.plot, training.progress.history, training.plan.corpus_name)
     if interrupted:
         tell_resume(request, training)
         return INTERRUPTED
-    display.note(conclusion(training, display.seconds))
+    display.note(conclusion(training.output, training.progress.history, display.seconds))
+    if learned_by_heart(training.progress.history):
+        display.note(BY_HEART)
     return 0
 
 
 def prepare(request: Request, choices: Choices) -> Training:
     """The run, ready to begin or to go on."""
     if not request.resume:
-        begin = load(request.init_from, request.threads) if request.init_from is not None else None
+        begin = open_model(request.init_from, request.threads) if request.init_from is not None else None
         return start_training(
             request.sources, request.output, choices, request.threads, begin, sample_every=request.sample_every
         )
@@ -130,21 +145,24 @@ def show_plan(request: Request, training: Training, display: TrainingDisplay) ->
     plan = training.plan
     cost = parameter_count(plan), memory_bytes(plan)
     display.show(plan_table(plan, request.output, *cost, display.console.width))
-    if plan.skipped_files:
-        display.note(f"skipped: {plan.skipped_files} files that are no {plan.choices.encoding} text")
     if request.resume:
         display.note(f"going on after step {training.progress.step:,}")
-    elif training.resume_path.exists():
-        display.note(f"{training.resume_path}: the interrupted run it belongs to is given up for this one")
 
 
-def tell_cost(request: Request, training: Training) -> int:
+def announce_compiling(display: TrainingDisplay, clock: CompileClock) -> None:
+    """Have it said, once, that kernels are compiled: now if that began before the plan was known, else if it begins."""
+    if clock.seconds > 0:
+        display.compiling()
+    clock.on_begin = display.compiling
+
+
+def tell_cost(request: Request, training: Training, display: TrainingDisplay, clock: CompileClock) -> int:
     """Print the plan and what it would cost; nothing is saved."""
     training.network.team.close()
-    cost = estimate(training.plan, request.threads)
-    console = open_console(sys.stdout)
-    console.print(plan_table(training.plan, request.output, cost.parameters, cost.memory_bytes, console.width))
-    for line in cost_lines(cost, request.threads):
+    plan, console = training.plan, open_console(sys.stdout)
+    console.draw(plan_table(plan, request.output, parameter_count(plan), memory_bytes(plan), console.width))
+    announce_compiling(display, clock)
+    for line in cost_lines(estimate(plan, request.threads), request.threads):
         typer.echo(line)
     return 0
 
@@ -191,13 +209,24 @@ def tell_resume(request: Request, training: Training) -> None:
     typer.echo(request.resume_command(training.plan.choices.valid), err=True)
 
 
-def conclusion(training: Training, seconds: float) -> str:
+def conclusion(output: Path, history: Sequence[Entry], seconds: float) -> str:
     """One line on what there is now and what to do with it."""
-    losses = []
-    if training.best_loss is not None:
-        losses.append(f"validation loss {training.best_loss:.3f}")
-    last = training.progress.history[-1]["train_loss"] if training.progress.history else None
-    if last is not None and math.isfinite(last):
-        losses.append(f"training loss {last:.3f}")
-    facts = ", ".join([*losses, f"{seconds:.1f} s"])
-    return f"{training.output}: {facts}; try: {shlex.join(['gencli', 'sample', str(training.output), '-n', '10'])}"
+    kept = kept_entry(history)
+    facts = []
+    if kept is not None:
+        facts.append(f"validation loss {kept['valid_loss']:.3f}")
+        facts.append(f"kept from epoch {kept['epoch']:.1f} of {history[-1]['epoch']:.1f}")
+        facts[-1] += f" (training loss {kept['train_loss']:.3f} there)"
+    elif history:
+        facts.append(f"training loss {history[-1]['train_loss']:.3f}")
+    facts.append(f"{seconds:.1f} s")
+    return f"{output}: {', '.join(facts)}; try: {shlex.join(['gencli', 'sample', str(output), '-n', '10'])}"
+
+
+def learned_by_heart(history: Sequence[Entry]) -> bool:
+    """Whether the training loss went on falling long after the validation loss was at its least."""
+    kept = kept_entry(history)
+    if kept is None:
+        return False
+    epoch, loss, last = (float(value or 0) for value in (kept["epoch"], kept["train_loss"], history[-1]["epoch"]))
+    return epoch < EARLY * last and float(history[-1]["train_loss"] or 0) < loss

@@ -1,4 +1,4 @@
-"""gencli and PyTorch train in turn on the same shapes, each in a process of its own; medians of interleaved rounds."""
+"""gencli and PyTorch take turns at the same jobs, each in a process of its own; medians of interleaved rounds."""
 
 from __future__ import annotations
 
@@ -6,51 +6,41 @@ import json
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 
-SHAPES = (
-    ("lstm", 27, 64, 1, 32, 32),
-    ("lstm", 65, 128, 2, 50, 50),
-    ("lstm", 65, 256, 2, 64, 64),
-    ("lstm", 65, 512, 2, 64, 64),
-    ("gru", 65, 256, 2, 64, 64),
-    ("rnn", 65, 256, 2, 64, 64),
-)
+from tests.benchmarks.jobs import Job
+
+SECONDS = 0.6  # of each side in each round
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; rates in tokens a second."""
+    """One line of a table; rates in tokens a second, by (side, halved)."""
 
-    shape: tuple[str, int, int, int, int, int]  # cell, V, H, L, B, T
-    gencli: float
-    torch: float | None
+    job: Job
+    rates: dict[tuple[str, bool], float]
 
-    @property
-    def ratio(self) -> float | None:
+    def ratio(self, halved: bool = False, against_halved: bool = False) -> float | None:
         """gencli's rate over PyTorch's."""
-        return self.gencli / self.torch if self.torch else None
-
-    def __str__(self) -> str:
-        cell, V, H, L, B, T = self.shape
-        torch = f"{self.torch:12,.0f} {self.ratio:7.2f}x" if self.torch else "   (no torch)"
-        return f"{cell.upper():5} V{V} H{H} L{L} B{B} T{T}".ljust(28) + f"{self.gencli:12,.0f} {torch}"
+        ours, theirs = self.rates.get(("ours", halved)), self.rates.get(("theirs", against_halved))
+        return ours / theirs if ours and theirs else None
 
 
 class Worker:
-    """A process that trains when asked."""
+    """A process that does jobs when asked."""
 
     def __init__(self, side: str) -> None:
+        self.side = side
         command = [sys.executable, "-m", "tests.benchmarks.worker", side]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def rate(self, shape: tuple[str, int, int, int, int, int], seconds: float) -> float:
-        """Tokens a second over about `seconds` of training."""
+    def rate(self, job: Job) -> float:
+        """Tokens a second over about SECONDS of a job."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        keys = ("cell", "V", "H", "L", "B", "T")
-        self.process.stdin.write(json.dumps({**dict(zip(keys, shape, strict=True)), "seconds": seconds}) + "\n")
+        self.process.stdin.write(json.dumps({"job": asdict(job), "seconds": SECONDS}) + "\n")
         self.process.stdin.flush()
         return float(json.loads(self.process.stdout.readline()))
 
@@ -59,14 +49,22 @@ class Worker:
         self.process.communicate()
 
 
-def compare(shapes: tuple[tuple[str, int, int, int, int, int], ...] = SHAPES, rounds: int = 5) -> list[Row]:
-    """The table's rows; PyTorch's column is empty where it is not installed."""
-    sides = [Worker("gencli")] + ([Worker("torch")] if find_spec("torch") else [])
+def compare(jobs: Sequence[Job], rounds: int = 5, halved: bool = True) -> list[Row]:
+    """A row for each job; PyTorch's rates are missing where it is not installed.
+
+    With `halved` also gencli's bfloat16, and for training PyTorch's bfloat16 autocast.
+    """
+    sides = ["ours", "theirs"] if find_spec("torch") else ["ours"]
     rows = []
-    for shape in shapes:
-        rates = [[side.rate(shape, 0.8) for side in sides] for _ in range(rounds)]
-        medians = [statistics.median(column) for column in zip(*rates, strict=True)]
-        rows.append(Row(shape, medians[0], medians[1] if len(sides) > 1 else None))
-    for side in sides:
-        side.close()
+    for job in jobs:
+        kinds = [(side, False) for side in sides]
+        kinds += [(side, True) for side in sides if halved and (side == "ours" or job.task == "train")]
+        workers = {kind: Worker(kind[0]) for kind in kinds}
+        measured: dict[tuple[str, bool], list[float]] = {kind: [] for kind in kinds}
+        for _ in range(rounds):
+            for kind, worker in workers.items():
+                measured[kind].append(worker.rate(replace(job, halved=kind[1])))
+        for worker in workers.values():
+            worker.close()
+        rows.append(Row(job, {kind: statistics.median(rates) for kind, rates in measured.items()}))
     return rows
