@@ -71,6 +71,7 @@ def settings_of(plan: Plan) -> list[tuple[str, str]]:
     rates = train.optimizer
     values |= {"lr": rates.lr, "clip": rates.clip, "clip_value": rates.clip_value}
     values |= {"weight_decay": rates.weight_decay, "patience": train.patience, "seed": train.seed}
+    values["precision"] = train.precision
     shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
     marked = {name: f"{value} *" if name in plan.chosen else value for name, value in shown.items()}
     return [(name.replace("_", "-"), value) for name, value in marked.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,6 @@ class Training:
         self.optimizer = AdamW(self.network, plan.train.optimizer)
         self.state = self.network.state(plan.train.batch_size)
         self.progress = Progress()
-        self.on_compile: Callable[[], None] | None = None
         self.interrupted = False
         self._evaluator, self._speaker = self.network.reader(), self.network.reader()
         self._evaluation_seconds = 0.0
@@ -102,7 +101,6 @@ class Training:
 
         Raises TrainingError when the loss keeps leaving the finite numbers; the best weights are saved before.
         """
-        self._clock.on_begin = self.on_compile
         with self._clock:
             self._compile_forward()
             self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
