@@ -29,12 +29,12 @@ SCRIPT = """
 import sys
 import numpy as np
 from gencli.kernels.compile import processor
-from gencli.kernels.tile import MIDDLE, TALL
+from gencli.kernels.tile import TALL
 from gencli.kernels.vector import REGISTER_BYTES
 from tests.test_processors import results
 
 np.savez(sys.argv[1], **results())
-print(processor()[0], REGISTER_BYTES, TALL, MIDDLE)
+print(processor()[0], REGISTER_BYTES, TALL)
 """
 
 # Nothing is compiled: what a plan settles on, then the command line.
@@ -92,7 +92,7 @@ def test_a_narrower_processor_agrees_with_the_host(
 ) -> None:
     ended = on_processor(name, features, SCRIPT, str(tmp_path / "found.npz"))
     assert ended.code == 0, ended.err
-    assert ended.out.split() == [name, str(register_bytes), "6", "4"]  # sixteen registers: tiles of 6 and 4 rows
+    assert ended.out.split() == [name, str(register_bytes), "6"]  # sixteen registers: tiles of six rows
     with np.load(tmp_path / "found.npz") as found:
         assert set(found) == of_the_host.keys()
         for key, expected in of_the_host.items():

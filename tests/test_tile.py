@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gencli.kernels.tile import DEPTH, MIDDLE, TALL, padded, panel_width, product
+from gencli.kernels.tile import DEPTH, TALL, padded, panel_width, product
 
 Array = np.ndarray[Any, Any]
 GUARD = 777.0  # stands wherever nothing may be written
@@ -70,7 +70,7 @@ def test_every_number_of_rows(dtype: Any) -> None:
 def test_every_depth_about_the_blocks(dtype: Any, accumulate: int) -> None:
     for k in (1, 2, 3, 100, DEPTH - 1, DEPTH, DEPTH + 1, 2 * DEPTH - 1, 2 * DEPTH, 2 * DEPTH + 1, 600):
         for panels in (1, 2, 3):
-            check_product(TALL + MIDDLE + 7, k, panels, accumulate, dtype)
+            check_product(TALL + 4 + 3, k, panels, accumulate, dtype)
 
 
 @BOTH_TYPES

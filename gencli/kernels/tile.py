@@ -24,7 +24,6 @@ PANEL_BYTES = VECTORS * REGISTER_BYTES
 # Thirty-two registers hold a tile of 12 x 2 sums; sixteen hold one of 6 x 2.
 _MANY_REGISTERS = REGISTER_BYTES == 64 or not any(f.startswith("sse") for f in processor()[1])
 TALL = 12 if _MANY_REGISTERS else 6
-MIDDLE = 8 if _MANY_REGISTERS else 4
 DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
 
 
@@ -164,22 +163,17 @@ def size_of(typing: Any, like: Any) -> Any:
 
 @inlined
 def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
-    """C (m, width) (+)= A (m, k) @ panel: the rows in tiles from the tallest to the single one."""
+    """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one: few sizes to compile."""
     i = 0
     while m - i >= TALL:
         _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += TALL
-    while m - i >= MIDDLE:
-        _tile(MIDDLE, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += MIDDLE
     while m - i >= 4:
         _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += 4
-    while m - i >= 2:
-        _tile(2, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += 2
-    if m - i == 1:
+    while m > i:
         _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += 1
 
 
 @inlined
