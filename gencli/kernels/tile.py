@@ -24,6 +24,7 @@ PANEL_BYTES = VECTORS * REGISTER_BYTES
 # Thirty-two registers hold a tile of 12 x 2 sums; sixteen hold one of 6 x 2.
 _MANY_REGISTERS = REGISTER_BYTES == 64 or not any(f.startswith("sse") for f in processor()[1])
 TALL = 12 if _MANY_REGISTERS else 6
+TALLEST = TALL + 1  # where exactly so many rows are left
 DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
 
 
@@ -165,9 +166,12 @@ def size_of(typing: Any, like: Any) -> Any:
 def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
     """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one: few sizes to compile."""
     i = 0
-    while m - i >= TALL:
+    while m - i >= TALL and m - i != TALLEST:
         _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += TALL
+    if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
+        _tile(TALLEST, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+        i += TALLEST
     while m - i >= 4:
         _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += 4
