@@ -1,6 +1,6 @@
 """The network: embedding, a stack of recurrent layers, softmax. Threads own rows of a pass, columns of gradients.
 
-Three passes: `learn` (losses and all gradients), `losses` (forward alone) and `logits` (one step, for sampling).
+Three passes: `learn` (losses and all gradients); `losses` and `logits` (forward alone, the states of one step kept).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from gencli.batches import Batch
 from gencli.cells.cell import Cell
+from gencli.cells.read import read
+from gencli.cells.step import Work, tag_of, workspace
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
 from gencli.kernels.threads import Team, bounds
@@ -20,10 +22,12 @@ from gencli.layers.embedding import Embedding
 from gencli.layers.output import SoftmaxOutput
 from gencli.layers.packed import scratch_words
 from gencli.layers.recurrent import RecurrentLayer
+from gencli.layers.stacked import stack_weights
 from gencli.layers.window import State, WindowInput, window_input
 from gencli.parameters import Layout, initial_values
 
 Array = NDArray[Any]
+ROWS_A_THREAD = 8  # fewer are not worth waking a thread for
 
 
 def cell_named(name: str) -> Cell:
@@ -56,6 +60,8 @@ class Network:
         table = self.layout.view(self.flat, "tokens.table")
         self.embedding = Embedding(table, self._side_tables(self.flat), self.layers[0].bias)
         self.output = SoftmaxOutput(config, self.layout, self.flat, halved)
+        self.weights = stack_weights(self.layout, self.flat, self.layers, self.embedding, self.output)
+        self._work = self.workspace(0)
         self._allocated = (0, 0)
         self._scratch = [np.zeros(0, np.uint32)] * team.size
 
@@ -69,7 +75,7 @@ class Network:
         return stacked.reshape(-1, self.layers[0].columns)
 
     def reader(self) -> Network:
-        """A second network on the same parameters, for forward passes over windows of another shape."""
+        """A second network on the same parameters that reads and writes in full precision."""
         return Network(self.config, self.team, self.layout.dtype, self.flat)
 
     def initialise(self, seed: int) -> None:
@@ -109,12 +115,11 @@ class Network:
             self.output.allocate(T, B)
             dtype, width = self.layout.dtype, self.layers[0].width
             self._d_output = np.zeros((T, B, width), dtype)
-            self._row_logits = np.zeros((1, B, self.output.columns), dtype)
             self._scratch = [np.zeros(scratch_words(width, dtype), np.uint32) for _ in range(self.team.size)]
             self._allocated = (B, T)
 
-    def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int | None) -> None:
-        """All layers over one window for rows [first, last); `key` names the dropout masks, None drops nothing."""
+    def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int) -> None:
+        """All layers over one window for rows [first, last); `key` names the dropout masks."""
         if first == last:
             return
         for i, layer in enumerate(self.layers):
@@ -132,9 +137,9 @@ class Network:
                 state.memory[i, first:last] = layer.memory[T, first:last]
             self._drop(layer.output[:T], key, i, first, last)
 
-    def _drop(self, x: Array, key: int | None, layer: int, first: int, last: int) -> None:
+    def _drop(self, x: Array, key: int, layer: int, first: int, last: int) -> None:
         """Dropout of one layer's output, or of its gradient: the same mask for the same key."""
-        if key is not None and self.config.dropout > 0:
+        if self.config.dropout > 0:
             threshold = np.uint32(min(self.config.dropout * 2.0**32, 2.0**32 - 1))
             scale = x.dtype.type(1.0 / (1.0 - self.config.dropout))
             drop_out(x, np.uint64(mix(key, layer)), threshold, scale, first, last)
@@ -203,45 +208,53 @@ class Network:
 
     def losses(self, batch: Batch, state: State) -> Array:
         """Losses (T, B) of a batch in nats, nothing dropped, nothing learned; `state` moves on."""
-        T, B = batch.inputs.shape
-        self._prepare(T, B)
-        fed = window_input(batch.inputs, batch.starts, batch.side, self.side_offsets, self.layout.dtype)
-        losses = np.zeros((T, B), self.layout.dtype)
-
-        def pass_rows(share: int, shares: int) -> None:
-            """One thread's rows through the whole window."""
-            first, last = bounds(B, share, shares)
-            if first == last:
-                return
-            self._forward(fed, state, T, first, last, None)
-            top = self.layers[-1].output
-            self.output.token_losses(top, batch.targets, losses, self._row_logits, first, last)
-
-        self.team.run(pass_rows)
+        losses = np.zeros(batch.inputs.shape, self.layout.dtype)
+        none = np.zeros((0, batch.inputs.shape[1], self.output.columns), self.layout.dtype)
+        self._read(batch.inputs, batch.starts, batch.side, state, batch.targets, losses, none)
         return losses
 
     def logits(self, inputs: Array, starts: Array, side: Array, state: State) -> Array:
         """Logits (T, B, V) of a window: inputs (T, B), starts (T, B), side (F, T, B); `state` moves on."""
         T, B = inputs.shape
-        self._prepare(T, B)
-        fed = window_input(inputs, starts, side, self.side_offsets, self.layout.dtype)
         logits = np.zeros((T, B, self.output.columns), self.layout.dtype)
+        losses = np.zeros((T, B), self.layout.dtype)
+        self._read(inputs, starts, side, state, inputs, losses, logits)
+        return logits[:, :, : self.config.vocabulary_size]
 
-        def pass_rows(share: int, shares: int) -> None:
-            """One thread's rows through the whole window."""
+    def _read(
+        self, inputs: Array, starts: Array, side: Array, state: State, targets: Array, losses: Array, logits: Array
+    ) -> None:
+        """One window, rows shared out among the threads."""
+        B = inputs.shape[1]
+        fed = window_input(inputs, starts, side, self.side_offsets, self.layout.dtype)
+        if len(self._work.drawn) != B:
+            self._work = self.workspace(B)
+        hidden, memory = (np.stack([held, held], axis=1) for held in (state.hidden, state.memory))
+        kept = fed.keep[0, :, None]
+        hidden[:, 0] *= kept
+        memory[:, 0] *= kept
+        tag = tag_of(self.config.cell)
+        arrays = (fed.ids, fed.keep, fed.side, np.ascontiguousarray(targets, np.int32), losses, logits)
+
+        def job(share: int, shares: int) -> None:
             first, last = bounds(B, share, shares)
-            if first == last:
-                return
-            self._forward(fed, state, T, first, last, None)
-            self.output.logits(self.layers[-1].output, logits, first, last)
+            if first < last:
+                read(tag, self.weights, self._work, hidden, memory, *arrays, first, last)
 
-        self.team.run(pass_rows)
-        return logits
+        if B >= 2 * ROWS_A_THREAD:
+            self.team.run(job)
+        else:
+            job(0, 1)
+        state.hidden[:], state.memory[:] = hidden[:, 0], memory[:, 0]
+
+    def workspace(self, rows: int) -> Work:
+        """What compiled steps of so many rows need for themselves."""
+        width, sides = self.layers[0].width, len(self.config.side_sizes)
+        return workspace(self.weights, self.config.vocabulary_size, width, rows, sides)
 
     def read(self, ids: Array, state: State) -> Array:
         """Logits (P + 1, V) of each next token as ids (P,) are read from a document's beginning; one row."""
         inputs = np.concatenate([np.zeros(1, np.int32), ids])[:, None]
         starts = np.zeros_like(inputs, np.bool_)
         starts[0] = True
-        side = np.zeros((0, len(inputs), 1), np.int32)
-        return self.logits(inputs, starts, side, state)[:, 0, : self.config.vocabulary_size]
+        return self.logits(inputs, starts, np.zeros((0, len(inputs), 1), np.int32), state)[:, 0]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.cells.stream import Rule
+from gencli.cells.generate import Rule
 from gencli.codecs.codec import EOS, UNK, Codec
 from gencli.config import SampleConfig
 from gencli.kernels.counter import mix
@@ -39,28 +39,24 @@ class Sampler:
 
     def __init__(self, network: Network, codec: Codec, config: SampleConfig, prompt: str, with_eos: bool) -> None:
         self.network, self.codec, self.config, self.prompt = network, codec, config, prompt
-        banned = np.zeros(codec.vocabulary_size, np.bool_)
-        banned[UNK] = True
-        banned[EOS] = not with_eos
+        self.banned = np.zeros(codec.vocabulary_size, np.bool_)
+        self.banned[UNK] = True
+        self.banned[EOS] = not with_eos
         key = np.uint64(mix(config.seed, _USE))
-        self.rule = Rule(banned, float(config.temperature), config.top_k, float(config.top_p), key, EOS)
+        self.rule = Rule(float(config.temperature), config.top_k, float(config.top_p), key, EOS, 0, 0.0)
         self._read_prompt()
 
     def _read_prompt(self) -> None:
-        """Run the prompt once: the state after it, the logits of what follows, its own log-probability."""
+        """Write the prompt once, and note its log-probability."""
         ids = self.codec.encode(self.prompt, eos=False)
-        self.state = self.network.state(1)
-        logits = self.network.read(ids, self.state)
-        self.first_logits = logits[-1]
-        told = logits[:-1].astype(np.float64)
-        top = told.max(axis=1, keepdims=True, initial=-np.inf)
-        norms = top[:, 0] + np.log(np.exp(told - top).sum(axis=1))
+        self._prompted = Speaker(self.network, self.rule, self.banned, np.zeros(1, np.uint64))
+        _, told = self._prompted.advance(len(ids), ids)
         self.prompt_tokens = len(ids)
-        self.prompt_logprob = float((told[np.arange(len(ids)), ids] - norms).sum())
+        self.prompt_logprob = float(told.sum())
 
     def speaker(self, indices: Sequence[int]) -> Speaker:
         """Samples of these numbers, at the end of the prompt."""
-        return Speaker(self.network, self.rule, self.state, self.first_logits, np.array(indices, np.uint64))
+        return Speaker(self.network, self.rule, self.banned, np.array(indices, np.uint64), after=self._prompted)
 
     def chunks(self, indices: Sequence[int], steps: int) -> Iterator[tuple[Speaker, Array, Array]]:
         """What `indices` write, up to `steps` tokens at a time, until all have ended or max_length is reached."""

@@ -59,7 +59,7 @@ class Training:
         self.state = self.network.state(plan.train.batch_size)
         self.progress = Progress()
         self.interrupted = False
-        self._evaluator, self._speaker = self.network.reader(), self.network.reader()
+        self._reader = self.network.reader()
         self._evaluation_seconds = 0.0
 
     @classmethod
@@ -115,8 +115,8 @@ class Training:
     def _compile_forward(self) -> None:
         """Have what evaluations and samples run compiled, or read from the cache, before time counts."""
         batch = self._rows().batch(0)
-        self._evaluator.losses(batch, self._evaluator.state(batch.inputs.shape[1]))
-        Sampler(self._speaker, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
+        self._reader.losses(batch, self._reader.state(batch.inputs.shape[1]))
+        Sampler(self._reader, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
 
     def seconds(self) -> float:
         """Seconds of training so far, compiling left out."""
@@ -211,7 +211,7 @@ class Training:
         progress, data = self.progress, self.plan.valid_data
         valid_loss = None
         if len(data.ids):
-            measured = evaluate(self._evaluator, data, self.plan)
+            measured = evaluate(self._reader, data, self.plan)
             valid_loss = measured if math.isfinite(measured) else None
             if valid_loss is not None and (progress.best_loss is None or valid_loss < progress.best_loss):
                 progress.best_loss, progress.stale = valid_loss, 0
@@ -241,7 +241,7 @@ class Training:
         progress.sampled = done
         stream = self.plan.documents == "stream"
         config = SampleConfig(max_length=160 if stream else 80, seed=mix(self.plan.train.seed, progress.step) >> 1)
-        sampler = Sampler(self._speaker, self.plan.codec, config, "", with_eos=not stream)
+        sampler = Sampler(self._reader, self.plan.codec, config, "", with_eos=not stream)
         return tuple(drawn.text for drawn in sampler.draw(range(1 if stream else 3)))
 
     def _checkpoint(self) -> None:

@@ -43,7 +43,8 @@ with CompileClock() as clock:
         numbers, chances = np.arange(2, dtype=np.uint64), np.empty(2)
         uniforms(np.uint64(1), numbers, numbers, chances)
         logits = network.logits(ids[:1], batch.starts[:1], batch.side[:, :1], network.state(2))[0]
-        pick(logits, 5, np.zeros(5, np.bool_), 0.8, 0, 1.0, chances, np.empty(2, np.int32), np.empty(2))
+        work = (np.empty(5), np.empty(5, np.int32))
+        pick(logits, np.zeros((2, 5), np.float32), 0.8, 0, 1.0, chances, *work, np.full(2, -1, np.int32), np.empty(2))
 print(json.dumps({"seconds": clock.seconds, "losses": losses.tolist(), "folder": str(CACHE_FOLDER)}))
 """
 
@@ -140,6 +141,19 @@ def test_a_second_process_compiles_nothing(warm: tuple[str, dict[str, Any]]) -> 
     assert Path(first["folder"]).parent == Path(home) / "gencli"
     assert first["folder"].endswith(f"kernels-{cache_key()}")
     assert run(TINY, "all", XDG_CACHE_HOME=home) == {**first, "seconds": 0}
+
+
+def test_kernels_find_a_linked_function_whose_code_was_lost(warm: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
+    """A kernel's machine code names the product's; without it in the folder it is compiled again, not missed."""
+    home = tmp_path / "home"
+    shutil.copytree(warm[0], home)
+    lost = list(home.rglob("*tile_rows*"))
+    assert {path.suffix for path in lost} == {".nbi", ".nbc"}
+    for path in lost:
+        path.unlink()
+    found = run(TINY, "all", XDG_CACHE_HOME=str(home))
+    assert found["losses"] == warm[1]["losses"]
+    assert {path.name for path in home.rglob("*tile_rows*")} == {path.name for path in lost}
 
 
 def test_after_an_edit_of_a_callee_its_callers_are_compiled_anew(

@@ -28,10 +28,11 @@ def drawn(
     B, V = logits.shape
     wide = np.full((B, V + 3), 1e9, np.float32)
     wide[:, :V] = logits
-    forbidden = np.zeros(V, np.bool_)
-    forbidden[list(banned)] = True
+    handicap = np.zeros((B, V), np.float32)
+    handicap[:, list(banned)] = -np.inf
     tokens, told = np.full(B, -1, np.int32), np.full(B, np.nan)
-    pick(wide, V, forbidden, temperature, top_k, top_p, uniforms, tokens, told)
+    work = (np.zeros(V), np.zeros(V, np.int32))
+    pick(wide, handicap, temperature, top_k, top_p, uniforms, *work, tokens, told)
     return tokens, told
 
 

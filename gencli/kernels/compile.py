@@ -21,6 +21,8 @@ from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.registry import cpu_target
 
+from gencli.kernels.link import define_called, register
+
 ROOT = Path(__file__).resolve().parent.parent
 # A tick of the event "numba:compile" counts each function once, its callees included in its time.
 _COMPILE_EVENT = "numba:compile"
@@ -87,6 +89,11 @@ class _KeyedLocator(_CacheLocator):
 class _KeyedImpl(CompileResultCacheImpl):
     _locator_classes = (_KeyedLocator,)
 
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        (_, _, (code, _)), *_ = payload
+        define_called(code)
+        return super().rebuild(target_context, payload)
+
 
 class _KeyedCache(FunctionCache):
     _impl_class = _KeyedImpl
@@ -102,9 +109,19 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
+def linked(name: str, function: Callable[..., None], arguments: int) -> None:
+    """Offer a function of 64-bit integers to kernels under a name (kernels/link.py), its code in the keyed folder."""
+    register(name, function, arguments, _KeyedCache(function))
+
+
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a small function that only other kernels call; LLVM places it in its callers, and no file is kept."""
     return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+def pasted(function: Callable[..., Any]) -> Any:
+    """As `inlined`, for a function with few callers: its lines are compiled with theirs, not first on their own."""
+    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)
 
 
 class CompileClock(event.Listener):

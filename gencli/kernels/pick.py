@@ -10,65 +10,89 @@ from gencli.kernels.compile import inlined, kernel
 
 
 @inlined
-def _keep_likeliest(weights, count, share):
-    """Zero all but the likeliest weights: at most `count`, as few as reach `share` of those; ties to lower ids."""
-    kept = np.zeros(weights.size, np.bool_)
-    chosen = np.empty(count, np.int64)
-    mass = 0.0
-    for n in range(count):
-        best = -1
-        for i in range(weights.size):
-            if not kept[i] and (best < 0 or weights[i] > weights[best]):
-                best = i
-        kept[best] = True
-        chosen[n] = best
-        mass += weights[best]
-    sum_so_far, n = 0.0, 0
-    while n < count and (n == 0 or sum_so_far < share * mass):
-        sum_so_far += weights[chosen[n]]
-        n += 1
-    for rest in range(n, count):
-        kept[chosen[rest]] = False
+def _keep_likeliest(weights, ranks, goal, by_mass):
+    """Zero all but the likeliest weights: as few, by falling rank, as together reach `goal`; ties to lower ids.
+
+    What is added up is each weight itself, or 1 for each that is not zero. The lowest rank kept is found by bisection.
+    """
+    low, high = np.int64(ranks[0]), np.int64(ranks[0])
     for i in range(weights.size):
-        if not kept[i]:
+        low, high = min(low, ranks[i]), max(high, ranks[i])
+    while low < high:
+        middle = (low + high + 1) >> 1
+        reached = 0.0
+        for i in range(weights.size):
+            if ranks[i] >= middle and weights[i] > 0:
+                reached += weights[i] if by_mass else 1.0
+        if reached >= goal:
+            low = middle
+        else:
+            high = middle - 1
+    for i in range(weights.size):
+        if ranks[i] > low and weights[i] > 0:
+            goal -= weights[i] if by_mass else 1.0
+    for i in range(weights.size):
+        if ranks[i] < low or (ranks[i] == low and goal <= 0):
             weights[i] = 0.0
+        elif ranks[i] == low and weights[i] > 0:
+            goal -= weights[i] if by_mass else 1.0
+
+
+@inlined
+def _draw(weights, uniform, likeliest):
+    """The first id whose cumulative share of the weights exceeds `uniform`."""
+    goal = 0.0
+    for i in range(weights.size):
+        goal += weights[i]
+    goal *= uniform
+    token, reached = likeliest, 0.0
+    for i in range(weights.size):
+        reached += weights[i]
+        if weights[i] > 0:
+            token = i
+            if reached > goal:
+                break
+    return token
 
 
 @kernel
-def pick(logits, vocabulary_size, banned, temperature, top_k, top_p, uniforms, tokens, log_probabilities):
-    """tokens[b]: drawn from softmax(logits[b] / temperature), kept to the top_k likeliest and the top_p share of those.
+def pick(logits, handicap, temperature, top_k, top_p, uniforms, weights, ranks, tokens, log_probabilities):
+    """tokens[b]: drawn from softmax(l / temperature), l = logits[b] + handicap[b], kept to its top_k likeliest ids and
+    of those to the likeliest that have the share top_p.
 
-    logits (B, N), float32; banned (V,) bool: never drawn; temperature 0: the likeliest, ties to the lower id; top_k 0
-    and top_p 1: all. The token is the first, by id, whose cumulative share exceeds uniforms[b]. log_probabilities[b] is
-    the token's log-probability under the model itself: temperature 1, nothing kept back.
+    logits (B, N) and handicap (B, V), float32; a handicap of -inf bans an id. Temperature 0: the likeliest, ties to the
+    lower id; top_k 0 and top_p 1: all. The token is the first, by id, whose cumulative share exceeds uniforms[b]; where
+    tokens[b] is not negative it is taken as it stands. log_probabilities[b] is the token's log-probability under the
+    model itself: temperature 1, no handicap. For the kernel's own use: weights (V,) float64, ranks (V,) int32.
     """
-    weights = np.empty(vocabulary_size, np.float64)
+    V = weights.size
     for b in range(logits.shape[0]):
-        top, model_top, best = -np.inf, -np.inf, -1
-        for i in range(vocabulary_size):
+        top, model_top, best = -np.inf, -np.inf, 0
+        for i in range(V):
             model_top = max(model_top, logits[b, i])
-            if not banned[i] and (best < 0 or logits[b, i] > top):
-                top, best = logits[b, i], i
+            if logits[b, i] + handicap[b, i] > top:
+                top, best = logits[b, i] + handicap[b, i], i
         mass = 0.0
-        for i in range(vocabulary_size):
+        for i in range(V):
             mass += math.exp(logits[b, i] - model_top)
-        token = best
-        if temperature > 0:
-            for i in range(vocabulary_size):
-                weights[i] = 0.0 if banned[i] else math.exp((logits[b, i] - top) / temperature)
-            count = vocabulary_size if top_k == 0 else min(top_k, vocabulary_size)
-            if count < vocabulary_size or top_p < 1.0:
-                _keep_likeliest(weights, count, top_p)
-            goal = 0.0
-            for i in range(vocabulary_size):
-                goal += weights[i]
-            goal *= uniforms[b]
-            reached = 0.0
-            for i in range(vocabulary_size):
-                reached += weights[i]
-                if weights[i] > 0:
-                    token = i
-                    if reached > goal:
-                        break
+        token = tokens[b]
+        if token < 0 and temperature == 0:
+            token = best
+        if token < 0:
+            for i in range(V):
+                weights[i] = math.exp((logits[b, i] + handicap[b, i] - top) / temperature)
+            if 0 < top_k < V or top_p < 1.0:
+                for i in range(V):  # whole numbers in the order of the logits
+                    bits = np.float32(logits[b, i] + handicap[b, i]).view(np.int32)
+                    ranks[i] = bits if bits >= 0 else bits ^ np.int32(0x7FFFFFFF)
+            for by_mass in (False, True):
+                goal = float(top_k)
+                if by_mass:
+                    goal = 0.0
+                    for i in range(V):
+                        goal += weights[i] * top_p
+                if (by_mass and top_p < 1.0) or (not by_mass and 0 < top_k < V):
+                    _keep_likeliest(weights, ranks, goal, by_mass)
+            token = _draw(weights, uniforms[b], best)
         tokens[b] = token
         log_probabilities[b] = logits[b, token] - model_top - math.log(mass)

@@ -16,7 +16,8 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from gencli.kernels.bfloat16 import WORDS, dot, load_at, stack_bytes, store_neighbours
-from gencli.kernels.compile import inlined, processor
+from gencli.kernels.compile import linked, processor
+from gencli.kernels.link import call, define
 from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
 
 VECTORS = 2  # registers side by side in a panel
@@ -162,25 +163,44 @@ def size_of(typing: Any, like: Any) -> Any:
     return types.intp(like), codegen
 
 
-@inlined
-def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
-    """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one: few sizes to compile."""
-    i = 0
-    while m - i >= TALL and m - i != TALLEST:
-        _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += TALL
-    if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-        _tile(TALLEST, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += TALLEST
-    while m - i >= 4:
-        _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += 4
-    while m > i:
-        _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
-        i += 1
+def _rows_of_tiles(like: Any) -> Any:
+    """The function behind `tile_rows` for the type of the number `like`."""
+
+    def tile_rows(a, a_row, a_k, m, panel, k, c, c_row, accumulate):
+        i = 0
+        while m - i >= TALL and m - i != TALLEST:
+            _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            i += TALL
+        if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
+            _tile(TALLEST, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            i += TALLEST
+        while m - i >= 4:
+            _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            i += 4
+        while m > i:
+            _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            i += 1
+
+    return tile_rows
 
 
-@inlined
+for _zero in (np.float64(0), np.float32(0), np.uint32(0)):
+    linked(f"tile_rows_{_zero.dtype}", _rows_of_tiles(_zero), 9)
+
+
+@intrinsic
+def tile_rows(typing, like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
+    """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one; arguments as for `_tile`."""
+    symbol = define(f"tile_rows_{like}")
+
+    def codegen(context, builder, sig, args):
+        """A call, not the code itself: it is large, and many kernels have it."""
+        call(builder, symbol, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 9), codegen
+
+
 def _full_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
     """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows."""
     zero = weights.dtype.type(0)
@@ -205,7 +225,6 @@ CHUNK_ROWS = 48  # rows rounded to bfloat16 at a time, on the stack
 CHUNK_BYTES = CHUNK_ROWS * DEPTH * 4
 
 
-@inlined
 def _half_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
     """As _full_product, over weights in pairs of bfloat16; x is rounded on the way."""
     word, zero = weights.dtype.type(0), x.dtype.type(0)
@@ -245,23 +264,15 @@ def _stored_rows(weights, rows):
     return lambda weights, rows: rows
 
 
-def _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    raise NotImplementedError("only compiled code calls this")
-
-
-@overload(_product_of_type, inline="never")
-def _choose_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    chosen = _half_product if weights.dtype == types.uint32 else _full_product
-    return lambda x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate: chosen(
-        x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate
-    )
-
-
-@inlined
 def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
     """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
 
     Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
     Weights of uint32 are pairs of bfloat16, rows (2 i, 2 i + 1) in one word; rows of x then reach whole registers.
     """
-    _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate)
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(product, inline="never", jit_options={"nogil": True, "error_model": "numpy"})
+def _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
+    return _half_product if weights.dtype == types.uint32 else _full_product

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gencli.config import NetworkConfig
 from gencli.kernels.dense import multiply_window
-from gencli.kernels.softmax import softmax_loss, token_losses, write_logits
+from gencli.kernels.softmax import softmax_loss
 from gencli.kernels.tile import padded
 from gencli.layers.packed import PackedWeights
 from gencli.parameters import Layout
@@ -58,12 +58,3 @@ class SoftmaxOutput:
         d_weight, d_bias = layout.view(gradient, "output.weight"), layout.view(gradient, "output.bias")
         columns = (0, self.columns)
         self.weight.gradient(x[:T], self.d_logits[:T], columns, d_weight, d_bias, scratch, share, shares)
-
-    def token_losses(self, x: Array, targets: Array, losses: Array, scratch: Array, first: int, last: int) -> None:
-        """losses (T, B) = -log p(target), nothing kept for gradients; scratch (1, B, Vp)."""
-        x, V = x[: len(targets)], self.vocabulary_size
-        token_losses(x, self.hidden_size, self.weight.forward, self.bias, V, targets, losses, scratch, first, last)
-
-    def logits(self, x: Array, logits: Array, first: int, last: int) -> None:
-        """logits (T, B, Vp) of the first T steps of x; columns from V on carry no meaning."""
-        write_logits(x[: len(logits)], self.hidden_size, self.weight.forward, self.bias, logits, first, last)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gencli.batches import Batch
-from gencli.cells.stream import Rule
+from gencli.cells.generate import Rule
 from gencli.codecs.codec import Tokens
 from gencli.config import NetworkConfig, OptimizerConfig
 from gencli.kernels.threads import Team
@@ -44,12 +44,10 @@ def train(job: Job) -> Run:
 def sample(job: Job) -> Run:
     """B streams of tokens, one after the other for B = 1."""
     network = _network(job, THREADS)
-    state = network.state(1)
-    logits = network.read(np.zeros(0, np.int32), state)[-1]
     banned = np.zeros(job.V, np.bool_)
     banned[0] = True
-    rule = Rule(banned, 0.8, 0, 1.0, np.uint64(1), 0)
-    speaker = Speaker(network, rule, state, logits, np.arange(job.B))
+    rule = Rule(0.8, 0, 1.0, np.uint64(1), 0, 0, 0.0)
+    speaker = Speaker(network, rule, banned, np.arange(job.B))
 
     def run() -> int:
         speaker.advance(SAMPLED)

@@ -1,0 +1,114 @@
+"""One step of a whole network in compiled code, the states of one step kept; reading and writing are made of it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from gencli.config import CellName
+from gencli.kernels.compile import pasted
+from gencli.kernels.dense import multiply_window
+from gencli.kernels.lookup import look_up, repeat_bias
+
+Array = NDArray[Any]
+
+
+class Weights(NamedTuple):
+    """All that a step reads: L layers of N = G * Hp columns, V ids padded to Vp columns."""
+
+    recurrent: Array  # (L, ...) panels
+    input: Array  # (L - 1, ...) panels; the first layer has none
+    bias: Array  # (L, N)
+    peephole: Array  # (L, 3, Hp)
+    table: Array  # (V, N)
+    side_table: Array  # (S, N)
+    output: Array  # panels
+    output_bias: Array  # (Vp,)
+    hidden_size: int
+    relu: int
+
+
+class Work(NamedTuple):
+    """Arrays that a call needs for itself."""
+
+    gates: Array  # (1, B, N)
+    extra: Array  # (1, B, Hp)
+    output: Array  # (1, B, Hp)
+    logits: Array  # (1, B, Vp)
+    keep: Array  # (2, B)
+    ids: Array  # (1, B) int32
+    side: Array  # (F, 1, B) int32
+    drawn: Array  # (B,) int32
+    told: Array  # (B,) float64
+    chance: Array  # (B,) float64
+    position: Array  # (B,) uint64
+    weights: Array  # (V,) float64
+    ranks: Array  # (V,) int32
+
+
+def workspace(weights: Weights, vocabulary_size: int, width: int, rows: int, sides: int) -> Work:
+    """Arrays for `rows` rows of `width` padded units, with so many side ids each."""
+    dtype, N = weights.bias.dtype, weights.bias.shape[1]
+    return Work(
+        gates=np.zeros((1, rows, N), dtype),
+        extra=np.zeros((1, rows, width), dtype),
+        output=np.zeros((1, rows, width), dtype),
+        logits=np.zeros((1, rows, len(weights.output_bias)), dtype),
+        keep=np.ones((2, rows), dtype),
+        ids=np.zeros((1, rows), np.int32),
+        side=np.zeros((sides, 1, rows), np.int32),
+        drawn=np.zeros(rows, np.int32),
+        told=np.zeros(rows),
+        chance=np.zeros(rows),
+        position=np.zeros(rows, np.uint64),
+        weights=np.zeros(vocabulary_size),
+        ranks=np.zeros(vocabulary_size, np.int32),
+    )
+
+
+def tag_of(name: str) -> tuple[int, ...]:
+    """A tuple whose length, and so its type in compiled code, names a cell."""
+    return (0,) * (1 + get_args(CellName).index(name))
+
+
+def _forward(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(_forward, inline="never")
+def _forward_of(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+    """The forward kernel of the cell that a tag's type names."""
+    name = get_args(CellName)[cell.count - 1]
+    forward = import_module(f"gencli.cells.{name.replace('-', '_')}").CELL.forward
+
+    def run(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+        """One step of rows [first, last)."""
+        forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last)
+
+    return run
+
+
+@pasted
+def step(cell, weights, work, state, memory, first, last):
+    """Rows [first, last) through all layers: work.ids and work.side in, work.output out; state and memory move on.
+
+    work.keep[0] is 0 where the step begins a document, work.keep[1] where the next one does.
+    """
+    for i in range(weights.bias.shape[0]):
+        if i == 0:
+            tables = (weights.table, work.side, weights.side_table)
+            look_up(work.ids, work.keep, *tables, weights.bias[0], work.gates, first, last)
+        else:
+            repeat_bias(weights.bias[i], work.gates, first, last)
+            multiply_window(work.output, weights.hidden_size, weights.input[i - 1], work.gates, 1, first, last)
+        inner = (weights.recurrent[i], weights.peephole[i], work.keep, state[i], memory[i])
+        _forward(cell, work.gates, *inner, work.extra, work.output, weights.hidden_size, weights.relu, first, last)
+        for b in range(first, last):
+            for j in range(state.shape[3]):
+                state[i, 0, b, j] = state[i, 1, b, j]
+            for j in range(memory.shape[3]):
+                memory[i, 0, b, j] = memory[i, 1, b, j]
