@@ -10,10 +10,10 @@ import pytest
 from gencli.kernels.bfloat16 import LANES, SUPPORTED, load_at, store_neighbours, store_pairs
 from gencli.kernels.compile import inlined
 from gencli.kernels.dense import BLOCK, halve_panels, multiply_window, weight_gradient_halved
+from gencli.kernels.product import CHUNK_ROWS, product
 from gencli.kernels.threads import Team
-from gencli.kernels.tile import CHUNK_ROWS, DEPTH, padded, panel_width
+from gencli.kernels.tile import DEPTH, padded, panel_width
 from gencli.layers.packed import scratch_words
-from tests.compiled import product
 from tests.reference import bfloat16 as reference
 from tests.test_dense import from_panels, in_panels, random_array
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gencli.kernels.product import product
 from gencli.kernels.tile import DEPTH, TALL, padded, panel_width
-from tests.compiled import product
 
 Array = np.ndarray[Any, Any]
 GUARD = 777.0  # stands wherever nothing may be written

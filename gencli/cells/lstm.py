@@ -9,7 +9,8 @@ from __future__ import annotations
 from gencli.cells.cell import LANE_BYTES, Cell, RecurrentProduct
 from gencli.kernels.activations import sigmoid, tanh
 from gencli.kernels.compile import kernel
-from gencli.kernels.tile import PANEL_BYTES, product
+from gencli.kernels.product import product
+from gencli.kernels.tile import PANEL_BYTES
 from gencli.kernels.vector import load, store
 
 

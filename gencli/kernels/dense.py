@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gencli.kernels.bfloat16 import store_pairs
 from gencli.kernels.compile import kernel
-from gencli.kernels.tile import PANEL_BYTES, product, size_of, tile_rows
+from gencli.kernels.product import product
+from gencli.kernels.tile import PANEL_BYTES, size_of, tile_rows
 from gencli.kernels.vector import REGISTER_BYTES, load, splat, store
 
 BLOCK = 256  # rows whose gradients are gathered at a time: a panel of them stays in the first-level cache

@@ -8,7 +8,7 @@ of that symbol alone. The symbol must be known before a kernel that calls it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
@@ -47,12 +47,18 @@ def define_called(code: bytes) -> None:
             define(symbol)
 
 
-def call(builder: Any, symbol: str, arguments: Sequence[Any]) -> None:
-    """Emit a call of a symbol with 64-bit integers."""
-    module = builder.module
-    function = module.globals.get(symbol)
-    if function is None:
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * len(arguments))
-        function = ir.Function(module, kind, symbol)
-        function.attributes.add("nounwind")
-    builder.call(function, arguments)
+def linked_call(name: str, like: Any, arguments: int) -> Any:
+    """What an intrinsic gives that calls a registered function with all its arguments but the first, of `like`'s type."""
+    symbol = define(name)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        """A call of 64-bit integers."""
+        function = builder.module.globals.get(symbol)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * arguments)
+            function = ir.Function(builder.module, kind, symbol)
+            function.attributes.add("nounwind")
+        builder.call(function, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * arguments), codegen

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gencli.kernels.activations import exp_scalar
 from gencli.kernels.compile import inlined, kernel
 
 
@@ -72,15 +73,18 @@ def pick(logits, handicap, temperature, top_k, top_p, uniforms, weights, ranks, 
             model_top = max(model_top, logits[b, i])
             if logits[b, i] + handicap[b, i] > top:
                 top, best = logits[b, i] + handicap[b, i], i
+        for i in range(V):
+            weights[i] = exp_scalar(logits[b, i] - model_top)
         mass = 0.0
         for i in range(V):
-            mass += math.exp(logits[b, i] - model_top)
+            mass += weights[i]
         token = tokens[b]
         if token < 0 and temperature == 0:
             token = best
         if token < 0:
             for i in range(V):
-                weights[i] = math.exp((logits[b, i] + handicap[b, i] - top) / temperature)
+                adjusted = logits[b, i] + handicap[b, i]
+                weights[i] = exp_scalar((adjusted - top) / temperature) if adjusted > -np.inf else 0.0
             if 0 < top_k < V or top_p < 1.0:
                 for i in range(V):  # whole numbers in the order of the logits
                     bits = np.float32(logits[b, i] + handicap[b, i]).view(np.int32)

@@ -8,7 +8,8 @@ import numpy as np
 
 from gencli.kernels.activations import exp
 from gencli.kernels.compile import inlined, kernel
-from gencli.kernels.tile import PANEL_BYTES, product
+from gencli.kernels.product import product
+from gencli.kernels.tile import PANEL_BYTES
 from gencli.kernels.vector import REGISTER_BYTES, larger, largest, load, splat, store, total
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from gencli.kernels.bfloat16 import WORDS, dot, load_at, stack_bytes, store_neighbours
+from gencli.kernels.bfloat16 import WORDS, dot
 from gencli.kernels.compile import linked, processor
-from gencli.kernels.link import call, define
+from gencli.kernels.link import linked_call
 from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
 
 VECTORS = 2  # registers side by side in a panel
@@ -26,6 +26,7 @@ PANEL_BYTES = VECTORS * REGISTER_BYTES
 _MANY_REGISTERS = REGISTER_BYTES == 64 or not any(f.startswith("sse") for f in processor()[1])
 TALL = 12 if _MANY_REGISTERS else 6
 TALLEST = TALL + 1  # where exactly so many rows are left
+WIDE = 4  # panels side by side in a tile of one row
 DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
 
 
@@ -43,8 +44,9 @@ def padded(size: int, dtype: Any) -> int:
 class _TileCode:
     """Emits one tile's code: C (+)= A @ panel over k, the sums in phi nodes so that they never leave registers."""
 
-    def __init__(self, builder: Any, dtype: types.Float, rows: int, halved: bool) -> None:
+    def __init__(self, builder: Any, dtype: types.Float, rows: int, panels: int, halved: bool) -> None:
         self.builder, self.rows, self.halved = builder, rows, halved
+        self.vectors = panels * VECTORS  # side by side in a row of C
         self.vector = vector_of(dtype)
         self.scalar, self.operand = (ir.IntType(32), WORDS) if halved else (scalar_of(dtype), self.vector)
         self.align = dtype.bitwidth // 8
@@ -82,7 +84,7 @@ class _TileCode:
         return [
             self.builder.add(row, self.number(REGISTER_BYTES * j))
             for row in self.row_addresses(c, c_row)
-            for j in range(VECTORS)
+            for j in range(self.vectors)
         ]
 
     def start(self, accumulate: Any, places: list[Any]) -> list[Any]:
@@ -102,25 +104,34 @@ class _TileCode:
             sums.append(phi)
         return sums
 
-    def loop(self, sums: list[Any], a: Any, a_row: Any, a_k: Any, panel: Any, k: Any) -> list[Any]:
+    def weights(self, panel: Any, column: Any, panel_step: Any) -> list[Any]:
+        """The registers of one row of each panel; `column` is the row's place in the first."""
+        b, found = self.builder, []
+        for _ in range(self.vectors // VECTORS):
+            place = b.add(panel, column)
+            found += [self.read(b.add(place, self.number(REGISTER_BYTES * j)), self.operand) for j in range(VECTORS)]
+            panel = b.add(panel, panel_step)
+        return found
+
+    def loop(self, sums: list[Any], a: Any, a_row: Any, a_k: Any, panel: Any, panel_step: Any, k: Any) -> list[Any]:
         """The sums after all of k; k >= 1."""
-        b = self.builder
+        b, V = self.builder, self.vectors
         rows = self.row_addresses(a, a_row)
         before, body, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
         b.branch(body)
         b.position_at_end(body)
         step, offset, column = (b.phi(ir.IntType(64)) for _ in range(3))
         phis = [b.phi(self.vector) for _ in sums]
-        weights = [self.read(b.add(column, self.number(REGISTER_BYTES * j)), self.operand) for j in range(VECTORS)]
+        weights = self.weights(panel, column, panel_step)
         new = []
         for i, row in enumerate(rows):
             left = spread(b, self.read(b.add(row, offset), self.scalar), self.operand)
-            new += [self.multiply_add(left, weights[j], phis[i * VECTORS + j]) for j in range(VECTORS)]
+            new += [self.multiply_add(left, weights[j], phis[i * V + j]) for j in range(V)]
         following = b.add(step, self.number(1))
         for phi, first, then in (
             (step, self.number(0), following),
             (offset, self.number(0), b.add(offset, a_k)),
-            (column, panel, b.add(column, self.number(PANEL_BYTES))),
+            (column, self.number(0), b.add(column, self.number(PANEL_BYTES))),
             *zip(phis, sums, new, strict=True),
         ):
             phi.add_incoming(first, before)
@@ -131,8 +142,8 @@ class _TileCode:
 
 
 @intrinsic(prefer_literal=True)
-def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
-    """C (rows, width) (+)= A (rows, k) @ panel (k, width); addresses and strides in bytes.
+def _tile(typing, rows, panels, like, a, a_row, a_k, panel, panel_step, k, c, c_row, add):
+    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels; addresses and strides in bytes.
 
     `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
     `add` is 0 to overwrite C, else its sums begin with what C holds.
@@ -142,15 +153,15 @@ def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
 
     def codegen(context, builder, sig, args):
         """Lay the tile's code down where it is called."""
-        _, _, a, a_row, a_k, panel, k, c, c_row, add = args
-        code = _TileCode(builder, dtype, rows.literal_value, halved)
+        _, _, _, a, a_row, a_k, panel, panel_step, k, c, c_row, add = args
+        code = _TileCode(builder, dtype, rows.literal_value, panels.literal_value, halved)
         places = code.places(c, c_row)
-        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, k)
+        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
         for place, value in zip(places, sums, strict=True):
             builder.store(value, code.at(place, code.vector)).align = code.align
         return context.get_dummy_value()
 
-    return types.void(rows, like, *[types.intp] * 8), codegen
+    return types.void(rows, panels, like, *[types.intp] * 9), codegen
 
 
 @intrinsic
@@ -169,110 +180,51 @@ def _rows_of_tiles(like: Any) -> Any:
     def tile_rows(a, a_row, a_k, m, panel, k, c, c_row, accumulate):
         i = 0
         while m - i >= TALL and m - i != TALLEST:
-            _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            _tile(TALL, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += TALL
         if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-            _tile(TALLEST, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            _tile(TALLEST, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += TALLEST
         while m - i >= 4:
-            _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            _tile(4, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += 4
         while m > i:
-            _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
+            _tile(1, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += 1
 
     return tile_rows
 
 
+def _row_by_panels(like: Any) -> Any:
+    """The function behind `tile_panels` for the type of the number `like`."""
+
+    def tile_panels(a, a_k, panel, panel_step, k, count, c, accumulate):
+        while count >= WIDE:
+            _tile(1, WIDE, like, a, 0, a_k, panel, panel_step, k, c, 0, accumulate)
+            panel += WIDE * panel_step
+            c += WIDE * PANEL_BYTES
+            count -= WIDE
+        while count > 0:
+            _tile(1, 1, like, a, 0, a_k, panel, 0, k, c, 0, accumulate)
+            panel += panel_step
+            c += PANEL_BYTES
+            count -= 1
+
+    return tile_panels
+
+
 for _zero in (np.float64(0), np.float32(0), np.uint32(0)):
     linked(f"tile_rows_{_zero.dtype}", _rows_of_tiles(_zero), 9)
+    linked(f"tile_panels_{_zero.dtype}", _row_by_panels(_zero), 8)
 
 
 @intrinsic
 def tile_rows(typing, like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
     """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one; arguments as for `_tile`."""
-    symbol = define(f"tile_rows_{like}")
-
-    def codegen(context, builder, sig, args):
-        """A call, not the code itself: it is large, and many kernels have it."""
-        call(builder, symbol, args[1:])
-        return context.get_dummy_value()
-
-    return types.void(like, *[types.intp] * 9), codegen
+    return linked_call(f"tile_rows_{like}", like, 9)
 
 
-def _full_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows."""
-    zero = weights.dtype.type(0)
-    item = size_of(zero)
-    x_data = x.ctypes.data + x_at * item
-    data = weights.ctypes.data
-    column = out.ctypes.data + out_at * item
-    for _ in range(count):
-        done = 0
-        held = accumulate
-        while done < k:
-            block = min(DEPTH, k - done)
-            left = x_data + done * item
-            tile_rows(zero, left, x_row * item, item, m, data + done * PANEL_BYTES, block, column, out_row * item, held)
-            held = 1
-            done += block
-        data += panel_rows * PANEL_BYTES
-        column += PANEL_BYTES
-
-
-CHUNK_ROWS = 48  # rows rounded to bfloat16 at a time, on the stack
-CHUNK_BYTES = CHUNK_ROWS * DEPTH * 4
-
-
-def _half_product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    """As _full_product, over weights in pairs of bfloat16; x is rounded on the way."""
-    word, zero = weights.dtype.type(0), x.dtype.type(0)
-    lanes = REGISTER_BYTES // 4
-    rounded = stack_bytes(CHUNK_BYTES)
-    begin = 0
-    while begin < m:
-        rows = min(CHUNK_ROWS, m - begin)
-        done, held = 0, accumulate
-        while done < k:
-            depth = min(2 * DEPTH, k - done)
-            pairs = (depth + 1) // 2
-            left = x.ctypes.data + (x_at + begin * x_row + done) * 4
-            for i in range(rows):
-                for j in range(0, depth, lanes):
-                    store_neighbours(rounded + i * DEPTH * 4 + j * 2, load_at(left + (i * x_row + j) * 4, zero))
-            panel = weights.ctypes.data + done // 2 * PANEL_BYTES
-            column = out.ctypes.data + (out_at + begin * out_row) * 4
-            for _ in range(count):
-                tile_rows(word, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row * 4, held)
-                panel += (panel_rows + 1) // 2 * PANEL_BYTES
-                column += PANEL_BYTES
-            held = 1
-            done += depth
-        begin += rows
-
-
-def stored_rows(weights: Any, rows: Any) -> Any:
-    """Rows that `rows` rows of a panel take in an array of weights: half as many where pairs share a word."""
-    raise NotImplementedError("only compiled code calls this")
-
-
-@overload(stored_rows, inline="never")
-def _stored_rows(weights, rows):
-    if weights.dtype == types.uint32:
-        return lambda weights, rows: (rows + 1) // 2
-    return lambda weights, rows: rows
-
-
-def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    """out (m, count * width) (+)= x (m, k) @ W, with W in `count` panels of `panel_rows` rows.
-
-    Places (`_at`) and row lengths (`_row`) are in elements of the C-contiguous arrays; x and out must not overlap.
-    Weights of uint32 are pairs of bfloat16, rows (2 i, 2 i + 1) in one word; rows of x then reach whole registers.
-    """
-    raise NotImplementedError("only compiled code calls this")
-
-
-@overload(product, inline="never", jit_options={"nogil": True, "error_model": "numpy"})
-def _product_of_type(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_row, accumulate):
-    return _half_product if weights.dtype == types.uint32 else _full_product
+@intrinsic
+def tile_panels(typing, like, a, a_k, panel, panel_step, k, count, c, accumulate):
+    """C (1, count * width) (+)= A (1, k) @ W: panels side by side, whose sums do not wait for each other."""
+    return linked_call(f"tile_panels_{like}", like, 8)
