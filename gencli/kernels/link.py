@@ -48,7 +48,7 @@ def define_called(code: bytes) -> None:
 
 
 def linked_call(name: str, like: Any, arguments: int) -> Any:
-    """What an intrinsic gives that calls a registered function with all its arguments but the first, of `like`'s type."""
+    """What an intrinsic gives that calls a registered function with its arguments but the first, of `like`'s type."""
     symbol = define(name)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:

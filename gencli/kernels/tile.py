@@ -26,6 +26,7 @@ PANEL_BYTES = VECTORS * REGISTER_BYTES
 _MANY_REGISTERS = REGISTER_BYTES == 64 or not any(f.startswith("sse") for f in processor()[1])
 TALL = 12 if _MANY_REGISTERS else 6
 TALLEST = TALL + 1  # where exactly so many rows are left
+MIDDLE = TALL * 2 // 3  # enough sums under way for the latency of a bfloat16 dot product; four rows have too few
 WIDE = 4  # panels side by side in a tile of one row
 DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
 
@@ -185,6 +186,9 @@ def _rows_of_tiles(like: Any) -> Any:
         if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
             _tile(TALLEST, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += TALLEST
+        if m - i >= MIDDLE:
+            _tile(MIDDLE, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            i += MIDDLE
         while m - i >= 4:
             _tile(4, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
             i += 4
@@ -220,7 +224,7 @@ for _zero in (np.float64(0), np.float32(0), np.uint32(0)):
 
 @intrinsic
 def tile_rows(typing, like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
-    """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then fours, then one by one; arguments as for `_tile`."""
+    """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then smaller ones; arguments as for `_tile`."""
     return linked_call(f"tile_rows_{like}", like, 9)
 
 
