@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 from gencli.errors import OptionError
@@ -38,6 +39,12 @@ class NetworkConfig:
     dropout: float = 0.0  # share of each layer's outputs zeroed while training, in [0, 1)
     activation: Activation = "tanh"  # of the rnn cell; the gated cells are tanh by definition
     side_sizes: tuple[int, ...] = ()  # ids of each side input
+    embedding_size: int = 0  # E: units of a token's vector, which enters by a product; 0 = a table row is the product
+    tied: bool = False  # a token's vector is its column of the output weights; needs E = H
+    cutoffs: tuple[int, ...] = ()  # adaptive softmax: where its tails begin, by id; () = one softmax over all ids
+    input_dropout: float = 0.0  # share of the tokens' vectors' elements zeroed while training
+    weight_dropout: float = 0.0  # share of the recurrent weights zeroed while training
+    variational: bool = False  # a row keeps one dropout mask for all steps of a window
 
     def __post_init__(self) -> None:
         sizes = (self.vocabulary_size, self.hidden_size, self.layers, *self.side_sizes)
@@ -47,7 +54,16 @@ class NetworkConfig:
         check_name(self.activation, Activation, "--activation")
         check(1 <= self.hidden_size <= 8192, f"--hidden-size {self.hidden_size}: must lie between 1 and 8192")
         check(1 <= self.layers <= 16, f"--layers {self.layers}: must lie between 1 and 16")
-        check(0.0 <= self.dropout < 1.0, f"--dropout {self.dropout}: must be at least 0 and below 1")
+        for option in ("dropout", "input_dropout", "weight_dropout"):
+            share = getattr(self, option)
+            check(0.0 <= share < 1.0, f"--{option.replace('_', '-')} {share}: must be at least 0 and below 1")
+        check(0 <= self.embedding_size <= 8192, f"--embedding-size {self.embedding_size}: must lie between 0 and 8192")
+        fits = not self.tied or self.embedding_size == self.hidden_size
+        check(fits, f"--tie: needs --embedding-size {self.hidden_size}, the hidden size")
+        usable = self.input_dropout == 0 or self.embedding_size > 0
+        check(usable, f"--input-dropout {self.input_dropout}: needs --embedding-size")
+        rising = (0, *self.cutoffs, self.vocabulary_size)
+        check(all(a < b for a, b in pairwise(rising)), f"cutoffs {self.cutoffs}: must rise within the vocabulary")
         known = self.activation == "tanh" or self.cell == "rnn"
         check(known, f"--activation {self.activation}: only --cell rnn has it")
         check(all(size >= 1 for size in self.side_sizes), f"side sizes {self.side_sizes}: each must be at least 1")

@@ -17,17 +17,31 @@ from gencli.cells.read import read
 from gencli.cells.step import Work, tag_of, workspace
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
-from gencli.kernels.threads import Team, bounds
-from gencli.layers.embedding import Embedding
+from gencli.kernels.heads import head_logits
+from gencli.kernels.threads import Job, Team, bounds
+from gencli.kernels.tile import padded
+from gencli.layers.adaptive import AdaptiveSoftmax
+from gencli.layers.block_softmax import BlockSoftmax
+from gencli.layers.embedding import TableEmbedding, VectorEmbedding, side_gradient
 from gencli.layers.output import SoftmaxOutput
 from gencli.layers.packed import scratch_words
-from gencli.layers.recurrent import RecurrentLayer
-from gencli.layers.stacked import stack_weights
+from gencli.layers.recurrent import RecurrentLayer, dropout_factors
+from gencli.layers.stacked import Embedding, Softmax, stack_weights
+from gencli.layers.tied import TiedEmbedding
 from gencli.layers.window import State, WindowInput, window_input
 from gencli.parameters import Layout, initial_values
 
 Array = NDArray[Any]
+INPUT, WEIGHTS = 1 << 20, 1 << 21  # keep dropout masks of these apart from those of the layers' outputs
+LARGE_VOCABULARY = 2048  # above it the logits of a window are many times what the caches hold
 ROWS_A_THREAD = 8  # fewer are not worth waking a thread for
+
+
+def _softmax(config: NetworkConfig) -> type[Softmax]:
+    """The kind of softmax that fits the vocabulary."""
+    if config.cutoffs:
+        return AdaptiveSoftmax
+    return BlockSoftmax if config.vocabulary_size > LARGE_VOCABULARY else SoftmaxOutput
 
 
 def cell_named(name: str) -> Cell:
@@ -57,13 +71,20 @@ class Network:
         ]
         sizes = config.side_sizes
         self.side_offsets = np.cumsum([0, *sizes[:-1]])[: len(sizes)].astype(np.int32)
-        table = self.layout.view(self.flat, "tokens.table")
-        self.embedding = Embedding(table, self._side_tables(self.flat), self.layers[0].bias)
-        self.output = SoftmaxOutput(config, self.layout, self.flat, halved)
+        self.output = _softmax(config)(config, self.layout, self.flat, halved)
+        self.embedding = self._embedding()
         self.weights = stack_weights(self.layout, self.flat, self.layers, self.embedding, self.output)
         self._work = self.workspace(0)
+        self._stale = True  # weights derived from parameters for reading are not of the present ones
         self._allocated = (0, 0)
         self._scratch = [np.zeros(0, np.uint32)] * team.size
+
+    def _embedding(self) -> Embedding:
+        """The input side that the settings ask for."""
+        own = (self.layout, self.flat, self._side_tables(self.flat), self.layers[0].bias)
+        if self.config.tied:
+            return TiedEmbedding(*own, self.output)
+        return VectorEmbedding(*own, self.config.embedding_size) if self.config.embedding_size else TableEmbedding(*own)
 
     def _side_tables(self, flat: Array) -> Array:
         """All side tables, which lie one after another, as one (S, N) table."""
@@ -101,6 +122,7 @@ class Network:
             self.output.pack(share, shares)
 
         self.team.run(job)
+        self._stale = True
 
     def state(self, rows: int) -> State:
         """A zero state for batches of `rows` rows."""
@@ -113,9 +135,11 @@ class Network:
             for layer in self.layers:
                 layer.allocate(T, B)
             self.output.allocate(T, B)
+            self.embedding.allocate(T, B)
             dtype, width = self.layout.dtype, self.layers[0].width
             self._d_output = np.zeros((T, B, width), dtype)
-            self._scratch = [np.zeros(scratch_words(width, dtype), np.uint32) for _ in range(self.team.size)]
+            widest = max(width, padded(self.config.embedding_size, dtype))
+            self._scratch = [np.zeros(scratch_words(widest, dtype), np.uint32) for _ in range(self.team.size)]
             self._allocated = (B, T)
 
     def _forward(self, fed: WindowInput, state: State, T: int, first: int, last: int, key: int) -> None:
@@ -130,28 +154,37 @@ class Network:
             if i == 0:
                 self.embedding.forward(fed, layer.gates[:T], first, last)
             else:
-                layer.feed(self.layers[i - 1].output, T, first, last)
+                layer.begin(T, first, last)
+            below = self._below(i)
+            if below is not None:
+                if i == 0:
+                    self._drop(below[:T], key, INPUT, first, last)
+                layer.feed(below, T, first, last)
             layer.forward(fed.keep, T, first, last)
             state.hidden[i, first:last] = layer.state[T, first:last]
             if self.cell.has_memory:
                 state.memory[i, first:last] = layer.memory[T, first:last]
             self._drop(layer.output[:T], key, i, first, last)
 
-    def _drop(self, x: Array, key: int, layer: int, first: int, last: int) -> None:
+    def _below(self, index: int) -> Array | None:
+        """What the product of layer `index` reads; None where its input side is a look-up."""
+        if index > 0:
+            return self.layers[index - 1].output
+        return self.embedding.x if isinstance(self.embedding, VectorEmbedding) else None
+
+    def _drop(self, x: Array, key: int, place: int, first: int, last: int) -> None:
         """Dropout of one layer's output, or of its gradient: the same mask for the same key."""
-        if self.config.dropout > 0:
-            threshold = np.uint32(min(self.config.dropout * 2.0**32, 2.0**32 - 1))
-            scale = x.dtype.type(1.0 / (1.0 - self.config.dropout))
-            drop_out(x, np.uint64(mix(key, layer)), threshold, scale, first, last)
+        share = self.config.input_dropout if place == INPUT else self.config.dropout
+        if share > 0:
+            name = np.uint64(mix(key, place))
+            drop_out(x, name, *dropout_factors(share, x.dtype), int(self.config.variational), first, last)
 
     def begin_learning(self) -> None:
         """Make what only learning needs: the gradient's vector and the transposed weights."""
         self.gradient = self.layout.new()
         for layer in self.layers:
-            layer.recurrent.begin_learning()
-            if layer.input is not None:
-                layer.input.begin_learning()
-        self.output.weight.begin_learning()
+            layer.begin_learning()
+        self.output.begin_learning()
         self.pack()
 
     def learn(self, batch: Batch, state: State, key: int) -> Array:
@@ -167,6 +200,8 @@ class Network:
         weights = batch.weights.astype(self.layout.dtype)
         losses = np.zeros((T, B), self.layout.dtype)
         scale = 1.0 / max(float(weights.sum(dtype=np.float64)), 1.0)
+        self._begin(fed, batch.targets, weights, key)
+        top = self.layers[-1].output
 
         def pass_rows(share: int, shares: int) -> None:
             """One thread's rows through the whole window."""
@@ -174,17 +209,51 @@ class Network:
             if first == last:
                 return
             self._forward(fed, state, T, first, last, key)
-            top = self.layers[-1].output
-            self.output.loss(top, batch.targets, weights, scale, losses, first, last)
-            self.output.backward(self._d_output, T, first, last)
-            self._backward(fed, T, first, last, key)
+            if not self.output.in_blocks:
+                self.output.loss(top, batch.targets, weights, scale, losses, first, last)
+                self.output.backward(self._d_output, T, first, last)
+                self._backward(fed, T, first, last, key)
+
+        def return_rows(share: int, shares: int) -> None:
+            first, last = bounds(B, share, shares)
+            if first < last:
+                self._backward(fed, T, first, last, key)
 
         def gather(share: int, shares: int) -> None:
-            self._gather(fed, T, share, shares)
+            self._gather(fed, T, key, share, shares)
 
         self.team.run(pass_rows)
+        if isinstance(self.output, BlockSoftmax):
+            told = (np.ascontiguousarray(batch.targets, np.int32), weights, scale, losses)
+            rest = (self.layout, self.gradient, self._scratch)
+            self.output.learn(self.team, top[:T], *told, self._d_output[:T], *rest)
+            self.team.run(return_rows)
         self.team.run(gather)
+        self._tie()
         return losses
+
+    def _begin(self, fed: WindowInput, targets: Array, weights: Array, key: int) -> None:
+        """What a window needs before its first pass."""
+        self.output.begin(targets, weights)
+        self.embedding.begin(fed)
+        tied, dropping = isinstance(self.embedding, TiedEmbedding), self.config.weight_dropout > 0
+
+        def job(share: int, shares: int) -> None:
+            if isinstance(self.embedding, TiedEmbedding):
+                self.embedding.build(share, shares)
+            if dropping:
+                for layer in self.layers:
+                    source = self.layout.view(self.flat, f"layers.{layer.index}.recurrent")
+                    layer.drop_weights(source, mix(key, WEIGHTS), share, shares)
+
+        def pack(share: int, shares: int) -> None:
+            for layer in self.layers:
+                layer.recurrent.pack(share, shares)
+
+        if tied or dropping:
+            self.team.run(job)
+        if dropping:
+            self.team.run(pack)
 
     def _backward(self, fed: WindowInput, T: int, first: int, last: int, key: int) -> None:
         """All layers backwards for rows [first, last); d_output passes down in place, layer by layer."""
@@ -194,38 +263,79 @@ class Network:
             self.layers[i].backward(fed.keep, d_output, T, first, last)
             if i > 0:
                 self.layers[i].feed_back(d_output, T, first, last)
+        if isinstance(self.embedding, VectorEmbedding):
+            d_x = self.embedding.d_x[:T]
+            self.layers[0].feed_back(d_x, T, first, last)
+            self._drop(d_x, key, INPUT, first, last)
 
-    def _gather(self, fed: WindowInput, T: int, share: int, shares: int) -> None:
+    def _gather(self, fed: WindowInput, T: int, key: int, share: int, shares: int) -> None:
         """Gradients of all parameters over the window: one share of the columns of each tensor."""
         scratch, gradient = self._scratch[share], self.gradient
         for i, layer in enumerate(self.layers):
-            below = self.layers[i - 1].output if i > 0 else None
-            layer.gradient(self.layout, gradient, below, T, scratch, share, shares)
-        d_table = self.layout.view(gradient, "tokens.table")
+            layer.gradient(self.layout, gradient, self._below(i), T, scratch, share, shares)
+            if self.config.weight_dropout > 0:
+                d_recurrent = self.layout.view(gradient, f"layers.{i}.recurrent")
+                layer.drop_gradient(d_recurrent, mix(key, WEIGHTS), share, shares)
         d_gates = self.layers[0].gates[:T]
-        self.embedding.gradient(fed, d_gates, d_table, self._side_tables(gradient), share, shares)
-        self.output.gradient(self.layout, gradient, self.layers[-1].output, T, scratch, share, shares)
+        self.embedding.gradient(fed, self.layout, gradient, share, shares, d_gates)
+        side_gradient(fed, d_gates, self._side_tables(gradient), share, shares)
+        if not self.output.in_blocks:
+            self.output.gradient(self.layout, gradient, self.layers[-1].output, T, scratch, share, shares)
+
+    def _tie(self) -> None:
+        """Give the gradients of tied vectors to the output weights they are columns of."""
+        embedding = self.embedding
+        if not isinstance(embedding, TiedEmbedding):
+            return
+        ids = embedding.unique
+        d_vectors = embedding.d_vectors[None, : len(ids)]
+        for phase in range(self.output.tie_phases):
+
+            def job(share: int, shares: int) -> None:
+                inner = (ids, d_vectors, self.layout, self.gradient, self._scratch[share])
+                self.output.tie_gradient(phase, *inner, share, shares)  # noqa: B023  run before the phase changes
+
+            self.team.run(job)
 
     def losses(self, batch: Batch, state: State) -> Array:
         """Losses (T, B) of a batch in nats, nothing dropped, nothing learned; `state` moves on."""
-        losses = np.zeros(batch.inputs.shape, self.layout.dtype)
-        none = np.zeros((0, batch.inputs.shape[1], self.output.columns), self.layout.dtype)
-        self._read(batch.inputs, batch.starts, batch.side, state, batch.targets, losses, none)
-        return losses
+        outputs = self._read(batch.inputs, batch.starts, batch.side, state)
+        losses = np.zeros(batch.inputs.size, self.layout.dtype)
+        rows = outputs.reshape(1, len(losses), -1)
+        targets = np.ascontiguousarray(batch.targets, np.int32).ravel()
+
+        def job(share: int, shares: int) -> None:
+            self.output.token_losses(rows, targets, losses, *bounds(len(losses), share, shares))
+
+        self._share_out(batch.inputs.shape[1], job)
+        return losses.reshape(batch.inputs.shape)
 
     def logits(self, inputs: Array, starts: Array, side: Array, state: State) -> Array:
         """Logits (T, B, V) of a window: inputs (T, B), starts (T, B), side (F, T, B); `state` moves on."""
+        outputs = self._read(inputs, starts, side, state)
         T, B = inputs.shape
-        logits = np.zeros((T, B, self.output.columns), self.layout.dtype)
-        losses = np.zeros((T, B), self.layout.dtype)
-        self._read(inputs, starts, side, state, inputs, losses, logits)
+        logits = np.zeros((T, B, self._work.logits.shape[2]), self.layout.dtype)
+        head_logits(outputs, self.config.hidden_size, self.weights.head, logits, self._work.scratch, 0, B)
         return logits[:, :, : self.config.vocabulary_size]
 
-    def _read(
-        self, inputs: Array, starts: Array, side: Array, state: State, targets: Array, losses: Array, logits: Array
-    ) -> None:
-        """One window, rows shared out among the threads."""
-        B = inputs.shape[1]
+    def _share_out(self, rows: int, job: Job) -> None:
+        """Run a job on all threads where there are rows enough."""
+        if rows >= 2 * ROWS_A_THREAD:
+            self.team.run(job)
+        else:
+            job(0, 1)
+
+    def begin_reading(self) -> None:
+        """Form what compiled steps read and the parameters do not hold as such: the vectors of tied tokens."""
+        if self._stale and isinstance(self.embedding, TiedEmbedding):
+            vectors = self.embedding.all_vectors(self.config.vocabulary_size)
+            self.weights = self.weights._replace(vectors=vectors)
+        self._stale = False
+
+    def _read(self, inputs: Array, starts: Array, side: Array, state: State) -> Array:
+        """Outputs (T, B, Hp) of the last layer over one window, rows shared out among the threads."""
+        T, B = inputs.shape
+        self.begin_reading()
         fed = window_input(inputs, starts, side, self.side_offsets, self.layout.dtype)
         if len(self._work.drawn) != B:
             self._work = self.workspace(B)
@@ -233,19 +343,17 @@ class Network:
         kept = fed.keep[0, :, None]
         hidden[:, 0] *= kept
         memory[:, 0] *= kept
-        tag = tag_of(self.config.cell)
-        arrays = (fed.ids, fed.keep, fed.side, np.ascontiguousarray(targets, np.int32), losses, logits)
+        outputs = np.zeros((T, B, self.layers[0].width), self.layout.dtype)
+        arrays = (self._work, hidden, memory, fed.ids, fed.keep, fed.side, outputs)
 
         def job(share: int, shares: int) -> None:
             first, last = bounds(B, share, shares)
             if first < last:
-                read(tag, self.weights, self._work, hidden, memory, *arrays, first, last)
+                read(tag_of(self.config.cell), self.weights, *arrays, first, last)
 
-        if B >= 2 * ROWS_A_THREAD:
-            self.team.run(job)
-        else:
-            job(0, 1)
+        self._share_out(B, job)
         state.hidden[:], state.memory[:] = hidden[:, 0], memory[:, 0]
+        return outputs
 
     def workspace(self, rows: int) -> Work:
         """What compiled steps of so many rows need for themselves."""

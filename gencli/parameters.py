@@ -64,19 +64,44 @@ class Tensor:
         return values.copy().reshape(self.shape)
 
 
+def tail_widths(config: NetworkConfig) -> list[int]:
+    """Units that each tail of the adaptive softmax works with: H / 2, H / 4, ... (Grave et al. 2017, section 4.3)."""
+    return [max(config.hidden_size >> (i + 1), 8) for i in range(len(config.cutoffs))]
+
+
+def _output_tensors(config: NetworkConfig) -> tuple[list[Tensor], list[Tensor]]:
+    """Weights and biases of the softmax: one for all ids, or a head and tails."""
+    H, V = config.hidden_size, config.vocabulary_size
+    if not config.cutoffs:
+        weight = Tensor("output.weight", H, 1, V, in_panels=True)
+        return [weight], [Tensor("output.bias", 1, 1, V, is_vector=True)]
+    head = config.cutoffs[0] + len(config.cutoffs)
+    weights = [Tensor("output.head.weight", H, 1, head, in_panels=True)]
+    biases = [Tensor("output.head.bias", 1, 1, head, is_vector=True)]
+    edges = (*config.cutoffs, V)
+    for i, (width, size) in enumerate(zip(tail_widths(config), np.diff(edges).tolist(), strict=True)):
+        weights.append(Tensor(f"output.tail.{i}.projection", H, 1, width, in_panels=True))
+        weights.append(Tensor(f"output.tail.{i}.weight", width, 1, size, in_panels=True))
+        biases.append(Tensor(f"output.tail.{i}.bias", 1, 1, size, is_vector=True))
+    return weights, biases
+
+
 def tensors_of(config: NetworkConfig, cell: Cell) -> list[Tensor]:
     """The network's tensors in their order in the flat vector: those that weight decay shrinks, then the vectors."""
-    H, V, G = config.hidden_size, config.vocabulary_size, cell.gates
+    H, V, E, G = config.hidden_size, config.vocabulary_size, config.embedding_size, cell.gates
     weights = [Tensor(f"layers.{i}.recurrent", H, G, H, in_panels=True) for i in range(config.layers)]
+    if E > 0:
+        weights.append(Tensor("layers.0.input", E, G, H, in_panels=True))
     weights += [Tensor(f"layers.{i}.input", H, G, H, in_panels=True) for i in range(1, config.layers)]
-    weights.append(Tensor("output.weight", H, 1, V, in_panels=True))
-    weights.append(Tensor("tokens.table", V, G, H))
+    output_weights, output_biases = _output_tensors(config)
+    weights += output_weights
+    if not config.tied:
+        weights.append(Tensor("tokens.vectors", V, 1, E) if E > 0 else Tensor("tokens.table", V, G, H))
     weights += [Tensor(f"side.{f}.table", size, G, H) for f, size in enumerate(config.side_sizes)]
     vectors = [Tensor(f"layers.{i}.bias", 1, G, H, is_vector=True) for i in range(config.layers)]
     if cell.peephole_gradient is not None:
         vectors += [Tensor(f"layers.{i}.peephole", 3, 1, H) for i in range(config.layers)]
-    vectors.append(Tensor("output.bias", 1, 1, V, is_vector=True))
-    return weights + vectors
+    return weights + vectors + output_biases
 
 
 class Layout:
@@ -134,7 +159,7 @@ def initial_values(config: NetworkConfig, cell: Cell, seed: int) -> dict[str, Ar
         if tensor.name.endswith("recurrent"):
             parts = [np.linalg.qr(rng.standard_normal((H, H)))[0] for _ in range(cell.gates)]
             values[tensor.name] = np.concatenate(parts, axis=1)
-        elif tensor.name.endswith("table"):
+        elif tensor.name.endswith(("table", "vectors")):
             values[tensor.name] = rng.standard_normal(tensor.shape) * 0.5
         elif tensor.in_panels:
             values[tensor.name] = rng.standard_normal(tensor.shape) / math.sqrt(tensor.rows)

@@ -27,6 +27,7 @@ class Speaker:
         self, network: Network, rule: Rule, banned: Array, numbers: Array, after: Speaker | None = None
     ) -> None:
         self.network, self.rule = network, rule
+        network.begin_reading()
         self.position = 0
         shares = max(1, min(network.team.size, len(numbers) // ROWS_A_THREAD))
         parts = [bounds(len(numbers), share, shares) for share in range(shares)]

@@ -225,7 +225,7 @@ def gathered(
     words = scratch_words(x.shape[2], np.float32)
     for first, last in parts:
         scratch = np.full(words + 64, NAN_WORD)
-        weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, first, last)
+        weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, 0, first, last)
         assert (scratch[words:] == NAN_WORD).all(), "wrote beyond its scratch"
     return from_panels(gradient, k), d_bias
 

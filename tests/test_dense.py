@@ -86,7 +86,7 @@ def gathered(
     d_bias = np.full(d_out.shape[2], GUARD, np.float32)
     for first, last in parts:
         scratch = np.full((BLOCK, WIDTH), np.nan, np.float32)
-        weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last)
+        weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, 0, first, last)
     return from_panels(gradient, k), d_bias
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gencli.cells.step import step
 from gencli.kernels.compile import inlined, kernel, pasted
 from gencli.kernels.counter import uniforms
+from gencli.kernels.heads import head_logits
 from gencli.kernels.pick import pick
-from gencli.kernels.softmax import write_logits
 
 Array = NDArray[Any]
 
@@ -91,7 +91,7 @@ def generate(cell, weights, rule, rows, work, forced, begin, active, tokens, tol
             if rule.min_length > 0:
                 rows.handicap[b, rule.eos] = -np.inf if begin + n < rule.min_length else 0
         step(cell, weights, work, rows.state, rows.memory, 0, active)
-        write_logits(work.output, weights.hidden_size, weights.output, weights.output_bias, work.logits, 0, active)
+        head_logits(work.output, weights.hidden_size, weights.head, work.logits, work.scratch, 0, active)
         uniforms(rule.key, rows.number[:active], work.position, work.chance)
         limits = (rule.temperature, rule.top_k, rule.top_p)
         scratch = (work.weights, work.ranks)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from gencli.config import CellName
 from gencli.kernels.compile import pasted
 from gencli.kernels.dense import multiply_window
+from gencli.kernels.heads import AdaptiveHead, FullHead, scratch_columns
 from gencli.kernels.lookup import look_up, repeat_bias
+from gencli.kernels.tile import padded
 
 Array = NDArray[Any]
 
@@ -26,8 +28,10 @@ class Weights(NamedTuple):
     peephole: Array  # (L, 3, Hp)
     table: Array  # (V, N)
     side_table: Array  # (S, N)
-    output: Array  # panels
-    output_bias: Array  # (Vp,)
+    vectors: Array  # (V, Ep), where the first layer's input enters by a product
+    first_input: Array  # panels of E rows; empty where it does not
+    embedding_size: int  # E
+    head: FullHead | AdaptiveHead
     hidden_size: int
     relu: int
 
@@ -37,7 +41,12 @@ class Work(NamedTuple):
 
     gates: Array  # (1, B, N)
     extra: Array  # (1, B, Hp)
+    x: Array  # (1, B, Ep)
+    no_bias: Array  # (Ep,) zeros
+    nothing: Array  # (2, B) zeros
+    no_side: Array  # (0, 1, 1) int32
     output: Array  # (1, B, Hp)
+    scratch: Array  # (B, ...), see kernels/heads.py
     logits: Array  # (1, B, Vp)
     keep: Array  # (2, B)
     ids: Array  # (1, B) int32
@@ -57,7 +66,12 @@ def workspace(weights: Weights, vocabulary_size: int, width: int, rows: int, sid
         gates=np.zeros((1, rows, N), dtype),
         extra=np.zeros((1, rows, width), dtype),
         output=np.zeros((1, rows, width), dtype),
-        logits=np.zeros((1, rows, len(weights.output_bias)), dtype),
+        x=np.zeros((1, rows, weights.vectors.shape[1]), dtype),
+        no_bias=np.zeros(weights.vectors.shape[1], dtype),
+        nothing=np.zeros((2, rows), dtype),
+        no_side=np.zeros((0, 1, 1), np.int32),
+        scratch=np.zeros((rows, scratch_columns(weights.head, weights.hidden_size)), dtype),
+        logits=np.zeros((1, rows, padded(vocabulary_size, dtype)), dtype),
         keep=np.ones((2, rows), dtype),
         ids=np.zeros((1, rows), np.int32),
         side=np.zeros((sides, 1, rows), np.int32),
@@ -99,9 +113,15 @@ def step(cell, weights, work, state, memory, first, last):
     work.keep[0] is 0 where the step begins a document, work.keep[1] where the next one does.
     """
     for i in range(weights.bias.shape[0]):
-        if i == 0:
+        if i == 0 and weights.embedding_size == 0:
             tables = (weights.table, work.side, weights.side_table)
             look_up(work.ids, work.keep, *tables, weights.bias[0], work.gates, first, last)
+        elif i == 0:
+            tables = (weights.table, work.side, weights.side_table)
+            look_up(work.ids, work.nothing, *tables, weights.bias[0], work.gates, first, last)
+            tables = (weights.vectors, work.no_side, weights.vectors)
+            look_up(work.ids, work.keep, *tables, work.no_bias, work.x, first, last)
+            multiply_window(work.x, weights.embedding_size, weights.first_input, work.gates, 1, first, last)
         else:
             repeat_bias(weights.bias[i], work.gates, first, last)
             multiply_window(work.output, weights.hidden_size, weights.input[i - 1], work.gates, 1, first, last)

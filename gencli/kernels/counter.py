@@ -29,17 +29,17 @@ def _scramble(word):
 
 
 @kernel
-def drop_out(x, key, threshold, scale, first, last):
+def drop_out(x, key, threshold, scale, fixed, first, last):
     """Zero the elements of rows [first, last) of x (T, B, N) whose 32 random bits fall below threshold; scale the rest.
 
-    The bits depend on the key and on the element's place (t, b, j).
+    The bits depend on the key and on the element's place (t, b, j); with `fixed` not 0 on (b, j) alone.
     """
     T, B, N = x.shape
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
     flat = x.reshape(-1)
     for t in range(T):
         for b in range(first, last):
-            row = _scramble(np.uint32(_scramble(np.uint32(t ^ low)) + np.uint32(b)))
+            row = _scramble(np.uint32(_scramble(np.uint32((0 if fixed else t) ^ low)) + np.uint32(b)))
             row = np.uint32(row ^ high)
             at = (t * B + b) * N
             for j in range(N):

@@ -59,11 +59,11 @@ def halve_panels(weights, k, target, first, last):
 
 
 @kernel
-def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last):
-    """dW = x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
+def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, first, last):
+    """dW (+)= x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
 
-    x (T, B, X), of which k columns are used; d_out (T, B, N); gradient: panels of k rows, overwritten; d_bias (N,);
-    scratch (BLOCK, width). Rows are added in one fixed order, whatever the panels are.
+    x (T, B, X), of which k columns are used; d_out (T, B, N); gradient: panels of k rows, overwritten unless
+    `accumulate` is not 0; d_bias (N,); scratch (BLOCK, width). Rows are added in one fixed order, whatever the panels.
     """
     T, B, N = d_out.shape
     X = x.shape[2]
@@ -71,14 +71,13 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last)
     item = size_of(zero)
     width = PANEL_BYTES // item
     lanes = REGISTER_BYTES // item
-    for p in range(first, last):
-        column = offset + p * width
-        for j in range(0, width, lanes):
-            store(d_bias, column + j, splat(zero))
+    if accumulate == 0:
+        for column in range(offset + first * width, offset + last * width, lanes):
+            store(d_bias, column, splat(zero))
     x_data, packed, out = x.ctypes.data, scratch.ctypes.data, gradient.ctypes.data
     for begin in range(0, T * B, BLOCK):
         rows = min(BLOCK, T * B - begin)
-        held = 1 if begin > 0 else 0
+        held = 1 if begin > 0 else accumulate
         for p in range(first, last):
             column = offset + p * width
             for j in range(0, width, lanes):
@@ -93,7 +92,7 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, first, last)
 
 
 @kernel
-def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, first, last):
+def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, first, last):
     """As weight_gradient, both factors rounded to bfloat16; scratch (BLOCK / 2, X + width) words, X columns of x.
 
     Rows of x and d_out are taken in pairs (r, r + 1); the bias is summed from float32.
@@ -104,8 +103,9 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, first
     width, lanes = PANEL_BYTES // 4, REGISTER_BYTES // 4
     nothing = splat(zero)
     panel, left = scratch.ctypes.data, scratch.ctypes.data + BLOCK // 2 * PANEL_BYTES
-    for column in range(offset + first * width, offset + last * width, lanes):
-        store(d_bias, column, nothing)
+    if accumulate == 0:
+        for column in range(offset + first * width, offset + last * width, lanes):
+            store(d_bias, column, nothing)
     for begin in range(0, T * B, BLOCK):
         rows = min(BLOCK, T * B - begin)
         pairs = (rows + 1) // 2
@@ -126,4 +126,4 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, first
                     store_pairs(panel + i * PANEL_BYTES + j * 4, low, high)
                 store(d_bias, column + j, total)
             place = gradient.ctypes.data + p * k * PANEL_BYTES
-            tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else 0)
+            tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else accumulate)

@@ -14,7 +14,7 @@ from gencli.kernels.vector import REGISTER_BYTES, larger, largest, load, splat, 
 
 
 @inlined
-def _write_logits(x, x_at, m, hidden_size, weights, bias, out, out_at):
+def logits_of_rows(x, x_at, m, hidden_size, weights, bias, out, out_at):
     """out rows = x rows @ W + bias: m rows of len(bias) columns from flat `out_at` on."""
     N, X = bias.size, x.shape[2]
     lanes = REGISTER_BYTES // out.itemsize
@@ -26,7 +26,7 @@ def _write_logits(x, x_at, m, hidden_size, weights, bias, out, out_at):
 
 
 @inlined
-def _normalise(logits, at, N, vocabulary_size):
+def normalise(logits, at, N, vocabulary_size):
     """Turn the row of logits at flat `at` into exp(logit - max), zero past the vocabulary; gives (max, their sum)."""
     lanes = REGISTER_BYTES // logits.itemsize
     flat = logits.reshape(-1)
@@ -58,11 +58,11 @@ def softmax_loss(x, hidden_size, weights, bias, vocabulary_size, targets, weight
     flat = d_logits.reshape(-1)
     for t in range(T):
         row = t * B + first
-        _write_logits(x, row * x.shape[2], last - first, hidden_size, weights, bias, d_logits, row * N)
+        logits_of_rows(x, row * x.shape[2], last - first, hidden_size, weights, bias, d_logits, row * N)
         for b in range(first, last):
             at, target = (t * B + b) * N, targets[t, b]
             logit = flat[at + target]
-            top, mass = _normalise(d_logits, at, N, vocabulary_size)
+            top, mass = normalise(d_logits, at, N, vocabulary_size)
             losses[t, b] = math.log(mass) + (top - logit)
             factor = scale * weight[t, b]
             share = factor / mass
@@ -73,17 +73,19 @@ def softmax_loss(x, hidden_size, weights, bias, vocabulary_size, targets, weight
 
 @kernel
 def token_losses(x, hidden_size, weights, bias, vocabulary_size, targets, losses, scratch, first, last):
-    """As softmax_loss, without gradients: losses (T, B) alone, logits of one step at a time in scratch (1, B, N)."""
-    T, B = targets.shape
-    N = bias.size
+    """As softmax_loss, without gradients and for rows in one run: losses[i] = -log p(targets[i]), i in [first, last).
+
+    x (1, n, X); targets, losses (n,); scratch (R, N) holds the logits of R rows at a time.
+    """
+    R, N = scratch.shape
     flat = scratch.reshape(-1)
-    for t in range(T):
-        x_at = (t * B + first) * x.shape[2]
-        _write_logits(x, x_at, last - first, hidden_size, weights, bias, scratch, first * N)
-        for b in range(first, last):
-            logit = flat[b * N + targets[t, b]]
-            top, mass = _normalise(scratch, b * N, N, vocabulary_size)
-            losses[t, b] = math.log(mass) + (top - logit)
+    for begin in range(first, last, R):
+        rows = min(R, last - begin)
+        logits_of_rows(x, begin * x.shape[2], rows, hidden_size, weights, bias, scratch, 0)
+        for i in range(rows):
+            logit = flat[i * N + targets[begin + i]]
+            top, mass = normalise(scratch, i * N, N, vocabulary_size)
+            losses[begin + i] = math.log(mass) + (top - logit)
 
 
 @kernel
@@ -92,4 +94,4 @@ def write_logits(x, hidden_size, weights, bias, logits, first, last):
     T, B, N = logits.shape
     for t in range(T):
         row = t * B + first
-        _write_logits(x, row * x.shape[2], last - first, hidden_size, weights, bias, logits, row * N)
+        logits_of_rows(x, row * x.shape[2], last - first, hidden_size, weights, bias, logits, row * N)

@@ -1,4 +1,4 @@
-"""The dense softmax on top: logits, losses, their gradients."""
+"""One softmax over all ids: logits, losses, their gradients."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.config import NetworkConfig
+from gencli.kernels.columns import add_columns, gather_columns
 from gencli.kernels.dense import multiply_window
-from gencli.kernels.softmax import softmax_loss
+from gencli.kernels.heads import FullHead
+from gencli.kernels.softmax import softmax_loss, token_losses
+from gencli.kernels.threads import bounds
 from gencli.kernels.tile import padded
 from gencli.layers.packed import PackedWeights
 from gencli.parameters import Layout
 
 Array = NDArray[Any]
+READ_ROWS = 48  # rows whose logits are formed at a time where none are kept
 
 
 class SoftmaxOutput:
     """y = softmax(W_y a + b_y) over V ids, padded to Vp columns."""
+
+    in_blocks = False
+    tie_phases = 1  # calls of `tie_gradient` that a tied embedding needs, all shares of one before any of the next
 
     def __init__(self, config: NetworkConfig, layout: Layout, flat: Array, halved: bool) -> None:
         self.hidden_size, self.vocabulary_size = config.hidden_size, config.vocabulary_size
@@ -36,6 +43,13 @@ class SoftmaxOutput:
     def pack(self, share: int, shares: int) -> None:
         """Renew what products read of the weights, one share."""
         self.weight.pack(share, shares)
+
+    def begin_learning(self) -> None:
+        """Make room for the transpose."""
+        self.weight.begin_learning()
+
+    def begin(self, targets: Array, weights: Array) -> None:
+        """Nothing to prepare for a window's targets."""
 
     def loss(
         self, x: Array, targets: Array, weights: Array, scale: float, losses: Array, first: int, last: int
@@ -58,3 +72,28 @@ class SoftmaxOutput:
         d_weight, d_bias = layout.view(gradient, "output.weight"), layout.view(gradient, "output.bias")
         columns = (0, self.columns)
         self.weight.gradient(x[:T], self.d_logits[:T], columns, d_weight, d_bias, scratch, share, shares)
+
+    def head(self) -> FullHead:
+        """What compiled steps read."""
+        return FullHead(self.weight.forward, self.bias)
+
+    def token_losses(self, x: Array, targets: Array, losses: Array, first: int, last: int) -> None:
+        """losses[i] = -log p(targets[i]) of x (1, n, Hp) for i in [first, last), nothing kept for gradients."""
+        logits = np.zeros((READ_ROWS, self.columns), self.bias.dtype)
+        head = (self.weight.forward, self.bias, self.vocabulary_size)
+        token_losses(x, self.hidden_size, *head, targets, losses, logits, first, last)
+
+    def begin_vectors(self, ids: Array) -> None:
+        """Nothing to prepare for the columns of these ids."""
+
+    def vectors(self, ids: Array, out: Array, share: int, shares: int) -> None:
+        """The columns of ids (n,) as rows of out (1, n, Hp), one share of them."""
+        gather_columns(self.weight.weights, self.hidden_size, ids, out, *bounds(len(ids), share, shares))
+
+    def tie_gradient(
+        self, phase: int, ids: Array, d_vectors: Array, layout: Layout, gradient: Array, scratch: Array,
+        share: int, shares: int,
+    ) -> None:  # fmt: skip
+        """Add the gradients d_vectors (1, n, Hp) of the columns of distinct ids (n,), one share of the units."""
+        d_weight = layout.view(gradient, "output.weight")
+        add_columns(d_vectors, self.hidden_size, ids, d_weight, *bounds(self.hidden_size, share, shares))

@@ -32,6 +32,14 @@ class PackedWeights:
         if self.halved:
             self.backward = np.zeros(self.n // 2 * self.padded_k, np.uint32)
 
+    def turned(self) -> Array:
+        """The transpose as products take it; formed anew where only reading goes on, so ask seldom there."""
+        if self.backward.size:
+            return self.backward
+        target = np.zeros(self.padded_k * self.n, self.weights.dtype)
+        transpose_panels(self.weights, self.k, self.n, target, 0, self.padded_k // panel_width(target.dtype))
+        return target
+
     def pack(self, share: int, shares: int) -> None:
         """Renew both forms, one share of the panels of each."""
         width = panel_width(self.weights.dtype)
@@ -45,9 +53,9 @@ class PackedWeights:
 
     def gradient(
         self, x: Array, d_out: Array, columns: tuple[int, int], d_weights: Array, d_bias: Array, scratch: Array,
-        share: int, shares: int,
+        share: int, shares: int, accumulate: int = 0,
     ) -> None:  # fmt: skip
-        """d_weights = x^T d_out and the bias's sums for `columns` [begin, end) of the n, one share of their panels.
+        """d_weights (+)= x^T d_out and the bias's sums for `columns` [begin, end) of the n, one share of their panels.
 
         x (T, B, X), d_out (T, B, n), d_weights flat in panels, d_bias (n,), scratch of `scratch_words`.
         """
@@ -56,9 +64,9 @@ class PackedWeights:
         first, last = bounds((end - begin) // width, share, shares)
         target = d_weights[begin * self.k : end * self.k]
         if self.halved:
-            weight_gradient_halved(x, self.k, d_out, begin, target, d_bias, scratch, first, last)
+            weight_gradient_halved(x, self.k, d_out, begin, target, d_bias, scratch, accumulate, first, last)
         else:
-            weight_gradient(x, self.k, d_out, begin, target, d_bias, scratch.view(d_out.dtype), first, last)
+            weight_gradient(x, self.k, d_out, begin, target, d_bias, scratch.view(d_out.dtype), accumulate, first, last)
 
 
 def scratch_words(padded_k: int, dtype: Any) -> int:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
+from gencli.kernels.counter import drop_out, mix
 from gencli.kernels.dense import multiply_window
 from gencli.kernels.lookup import repeat_bias
 from gencli.kernels.threads import bounds
@@ -17,6 +18,11 @@ from gencli.layers.packed import PackedWeights
 from gencli.parameters import Layout
 
 Array = NDArray[Any]
+
+
+def dropout_factors(share: float, dtype: Any) -> tuple[Any, Any]:
+    """What `drop_out` takes for a share of zeros: the threshold of its random words, and 1 / (1 - share)."""
+    return np.uint32(min(share * 2.0**32, 2.0**32 - 1)), np.dtype(dtype).type(1.0 / (1.0 - share))
 
 
 class RecurrentLayer:
@@ -36,7 +42,11 @@ class RecurrentLayer:
         self.relu = cell.activations.index(config.activation) if config.activation in cell.activations else 0
         shape = (self.hidden_size, self.columns, self.width, halved)
         self.recurrent = PackedWeights(layout.view(flat, f"layers.{index}.recurrent"), *shape)
-        self.input = PackedWeights(layout.view(flat, f"layers.{index}.input"), *shape) if index > 0 else None
+        self.input: PackedWeights | None = None  # none where the layer's input side is a look-up
+        below = self.hidden_size if index > 0 else config.embedding_size
+        if below > 0:
+            weights = layout.view(flat, f"layers.{index}.input")
+            self.input = PackedWeights(weights, below, self.columns, padded(below, dtype), halved)
         self.bias = layout.view(flat, f"layers.{index}.bias")
         self.peephole = (
             layout.view(flat, f"layers.{index}.peephole") if cell.peephole_gradient else np.zeros((3, 1), dtype)
@@ -55,18 +65,46 @@ class RecurrentLayer:
         self.output = np.zeros((T, B, Hp), dtype)
         self.d_carry = np.zeros((2, B, Hp), dtype)
 
+    def begin_learning(self) -> None:
+        """Make what only learning needs."""
+        self.recurrent.begin_learning()
+        if self.input is not None:
+            self.input.begin_learning()
+        if self.config.weight_dropout > 0:
+            self.recurrent.weights = self.recurrent.weights.copy()
+            self.recurrent.forward = self.recurrent.forward if self.recurrent.halved else self.recurrent.weights
+
+    def drop_weights(self, source: Array, key: int, share: int, shares: int) -> None:
+        """Take over recurrent weights with some of them zeroed (Merity et al. 2018), one share of the panels."""
+        panels = self.columns // panel_width(source.dtype)
+        first, last = bounds(panels, share, shares)
+        dropped = self.recurrent.weights.reshape(1, panels, -1)
+        dropped[0, first:last] = source.reshape(1, panels, -1)[0, first:last]
+        self._mask(dropped, key, first, last)
+
+    def drop_gradient(self, gradient: Array, key: int, share: int, shares: int) -> None:
+        """Zero the gradients of the weights that were zeroed, one share of the panels."""
+        panels = self.columns // panel_width(gradient.dtype)
+        self._mask(gradient.reshape(1, panels, -1), key, *bounds(panels, share, shares))
+
+    def _mask(self, panels: Array, key: int, first: int, last: int) -> None:
+        share, scale = dropout_factors(self.config.weight_dropout, panels.dtype)
+        drop_out(panels, np.uint64(mix(key, self.index)), share, scale, 0, first, last)
+
     def pack(self, share: int, shares: int) -> None:
         """Renew what products read of the weights, one share."""
         self.recurrent.pack(share, shares)
         if self.input is not None:
             self.input.pack(share, shares)
 
+    def begin(self, T: int, first: int, last: int) -> None:
+        """Write the bias to the gates, to which the input side is added."""
+        repeat_bias(self.bias, self.gates[:T], first, last)
+
     def feed(self, below: Array, T: int, first: int, last: int) -> None:
-        """Write bias + below @ W to the gates: the input side of any layer but the first."""
+        """Add below @ W to the gates."""
         assert self.input is not None
-        gates = self.gates[:T]
-        repeat_bias(self.bias, gates, first, last)
-        multiply_window(below[:T], self.hidden_size, self.input.forward, gates, 1, first, last)
+        multiply_window(below[:T], self.input.k, self.input.forward, self.gates[:T], 1, first, last)
 
     def forward(self, keep: Array, T: int, first: int, last: int) -> None:
         """Run the cell over T steps for rows [first, last); state[0] and memory[0] hold what enters the window."""
@@ -81,7 +119,7 @@ class RecurrentLayer:
         self.cell.backward(*arrays, d_output, self.d_carry, self.relu, first, last)
 
     def feed_back(self, d_below: Array, T: int, first: int, last: int) -> None:
-        """Write the gradient of the layer below's output to d_below (T, B, Hp)."""
+        """Write the gradient of what `feed` read to d_below, of its shape."""
         assert self.input is not None
         multiply_window(self.gates[:T], self.columns, self.input.backward, d_below[:T], 0, first, last)
 

@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.cells.step import Weights
-from gencli.layers.embedding import Embedding
+from gencli.layers.adaptive import AdaptiveSoftmax
+from gencli.layers.embedding import TableEmbedding, VectorEmbedding
 from gencli.layers.output import SoftmaxOutput
 from gencli.layers.packed import PackedWeights
 from gencli.layers.recurrent import RecurrentLayer
 from gencli.parameters import Layout
 
 Array = NDArray[Any]
+Embedding = TableEmbedding | VectorEmbedding
+Softmax = SoftmaxOutput | AdaptiveSoftmax
 
 
 def stack_weights(
-    layout: Layout, flat: Array, layers: list[RecurrentLayer], embedding: Embedding, output: SoftmaxOutput
+    layout: Layout, flat: Array, layers: list[RecurrentLayer], embedding: Embedding, output: Softmax
 ) -> Weights:
     """Views of what the layers read, which follow the parameters; tensors of a kind adjoin in `flat`."""
 
@@ -29,7 +32,7 @@ def stack_weights(
 
     dtype = layout.dtype
     recurrent = [layer.recurrent for layer in layers]
-    inputs = [layer.input for layer in layers if layer.input is not None]
+    inputs = [layer.input for layer in layers[1:] if layer.input is not None]
     if recurrent[0].halved:
         shared_recurrent, shared_input = _share(recurrent), _share(inputs)
     else:
@@ -45,8 +48,10 @@ def stack_weights(
         else np.zeros((len(layers), 3, 1), dtype),
         table=embedding.table,
         side_table=embedding.side_table,
-        output=output.weight.forward,
-        output_bias=output.bias,
+        vectors=np.zeros((0, 1), dtype) if embedding.vectors is None else embedding.vectors,
+        first_input=np.zeros(0, recurrent[0].forward.dtype) if layers[0].input is None else layers[0].input.forward,
+        embedding_size=0 if layers[0].input is None else layers[0].input.k,
+        head=output.head(),
         hidden_size=layers[0].hidden_size,
         relu=layers[0].relu,
     )
