@@ -10,7 +10,8 @@ from typing import Literal, get_args
 from gencli.errors import OptionError
 
 CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
-Level = Literal["char"]
+Level = Literal["char", "word"]
+SplitName = Literal["words", "whitespace"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]
 Activation = Literal["tanh", "relu"]
 Precision = Literal["float32", "bfloat16"]
@@ -26,6 +27,28 @@ def check_name(value: str, names: object, option: str) -> None:
     """Raise OptionError unless `value` is one of the names of a Literal type."""
     legal = get_args(names)
     check(value in legal, f"{option} {value}: not one of {', '.join(legal)}")
+
+
+@dataclass(frozen=True)
+class CodecOptions:
+    """What a vocabulary is to hold; None leaves it to the codec. All but min_count is for words."""
+
+    min_count: int | None = None  # symbols seen less often are unknown
+    vocab_size: int | None = None  # the most words
+    split: SplitName | None = None  # what parts words: a pattern for running text, or white space alone
+    lowercase: bool = False  # read all text in small letters
+
+    def __post_init__(self) -> None:
+        check(self.min_count is None or self.min_count >= 1, f"--min-count {self.min_count}: must be at least 1")
+        check(self.vocab_size is None or self.vocab_size >= 1, f"--vocab-size {self.vocab_size}: must be at least 1")
+        if self.split is not None:
+            check_name(self.split, SplitName, "--split")
+
+    @property
+    def of_words(self) -> str | None:
+        """The first option given that only words have, as on the command line."""
+        given = (("--vocab-size", self.vocab_size), ("--split", self.split), ("--lowercase", self.lowercase))
+        return next((f"{name} {value}".removesuffix(" True") for name, value in given if value), None)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,17 @@ def documents_text(mode: str, train: int, valid: int, tokens: int, valid_tokens:
     return f"{plural(train, mode)} to learn from ({plural(tokens, 'token')}), {valid:,} held out"
 
 
+def unknown_text(plan: Plan) -> str:
+    """How much of the text the vocabulary lacks; nothing where that is none and none was to be expected."""
+    learned, held_out = plan.unknown_shares
+    if learned == held_out == 0 and not plan.codec.keeps_unknown:
+        return ""
+    if learned == 0 and plan.codec.keeps_unknown:
+        return "; all of the text's words: <UNK> is not learned (a higher --min-count has it learned)"
+    more = f", {held_out:.1%} of those held out" if plan.valid_tokens else ""
+    return f"; <UNK> is {learned:.1%} of the tokens to learn from{more}"
+
+
 def settings_of(plan: Plan) -> list[tuple[str, str]]:
     """The settings of a plan by the names of their options; `*` marks those that gencli chose."""
     network, train = plan.network, plan.train
@@ -86,7 +97,7 @@ def plan_table(plan: Plan, output: Path, parameters: int, memory: int, width: in
     skipped = f"; {plural(plan.skipped_files, 'file')} skipped: no {plan.choices.encoding} text"
     corpus = f"{plan.source}: {documents_text(plan.documents, *counts)}{skipped if plan.skipped_files else ''}"
     facts.add_row("corpus", Text(corpus))
-    facts.add_row("vocabulary", f"{plural(plan.codec.vocabulary_size, 'symbol')} ({plan.codec.level})")
+    facts.add_row("vocabulary", f"{plan.codec.description}{unknown_text(plan)}")
     facts.add_row("network", f"{plural(parameters, 'parameter')}, about {bytes_text(memory)} of memory to train")
     steps = "as many steps as the time allows" if plan.steps is None else plural(plan.steps, "step")
     facts.add_row("training", f"{steps}, {plan.steps_per_epoch:,} to an epoch")
@@ -124,7 +135,7 @@ def info_panel(model: Model, path: Path, parameters: int, width: int, ascii_only
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     facts.add_row("network", f"{network.cell}, {layers}{dropout}; {plural(parameters, 'parameter')}")
-    facts.add_row("vocabulary", f"{plural(network.vocabulary_size, 'symbol')} ({model.codec.level})")
+    facts.add_row("vocabulary", model.codec.description)
     counts = (info.train_documents, info.valid_documents, info.train_tokens)
     facts.add_row("corpus", Text(f"{info.source}: {documents_text(info.documents, *counts)}"))
     last = info.history[-1] if info.history else None

@@ -84,7 +84,8 @@ class Model:
         `settings`: temperature (0.8; 0 = the likeliest), top_k (0 = all), top_p (1.0), max_length (500 tokens after the
         prompt), stop (a tuple of texts), seed (1); see config.SampleConfig.
 
-        Symbols of the prompt that the vocabulary lacks are left out, or with `strict` raise OptionError.
+        Symbols of the prompt that the vocabulary lacks are left out, words read as <UNK>; with `strict` both raise
+        OptionError.
         """
         return list(self.samples(n, prompt, SampleConfig(**settings), unique=unique, novel=novel, strict=strict))
 
@@ -123,12 +124,12 @@ class Model:
         return Sampler(self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends).stream()
 
     def known_part(self, prompt: str, strict: bool) -> str:
-        """The prompt without symbols that the vocabulary lacks; OptionError for those if `strict`."""
-        lacking = set(self.unknown(prompt))
-        if strict and lacking:
-            names = ", ".join(repr(symbol) for symbol in self.unknown(prompt))
+        """The prompt as samples begin with it, see `Codec.opening`; OptionError for unknown symbols if `strict`."""
+        lacking = self.unknown(prompt) if strict else []
+        if lacking:
+            names = ", ".join(repr(symbol) for symbol in lacking)
             raise OptionError(f"--prompt: the model has never seen {names}; leave that out, or drop --strict")
-        return "".join(symbol for symbol in prompt if symbol not in lacking)
+        return self.codec.opening(prompt)
 
     def _judged(self, drawn: Drawn, seed: int) -> Sample:
         novel = self.is_novel(drawn.text) if self.writes_ends else None
@@ -136,7 +137,7 @@ class Model:
 
     def is_novel(self, text: str) -> bool:
         """Whether a text is none of the documents of the corpus that the model learned from."""
-        hashes, wanted = self.stored.hashes, np.uint64(document_hash(text))
+        hashes, wanted = self.stored.hashes, np.uint64(document_hash(self.codec.normalised(text)))
         place = int(np.searchsorted(hashes, wanted))
         return place == len(hashes) or bool(hashes[place] != wanted)
 
@@ -174,8 +175,8 @@ def train(
     """Train on a source, write the model to `output` and load it.
 
     `choices` are named as the options of `gencli train`, with underscores: cell, hidden_size, layers, dropout, epochs,
-    minutes, max_steps, batch_size, seq_length, lr, clip, patience, seed, documents, encoding, valid, val_fraction and
-    the others of recipe.Choices; what is left out is chosen from the corpus.
+    minutes, max_steps, batch_size, seq_length, lr, clip, patience, seed, documents, encoding, valid, val_fraction,
+    level, vocab_size and the others of recipe.Choices; what is left out is chosen from the corpus.
 
     Raises GencliError's kinds as the command line does; nothing is printed.
     """
@@ -202,7 +203,12 @@ def start_training(
         asked, held = getattr(choices, name), getattr(stored.network, name)
         default = getattr(Choices, name)
         check(asked in (default, held), f"--{name.replace('_', '-')} {asked}: the model to begin with has {held}")
-    check(choices.min_count == 1, f"--min-count {choices.min_count}: the vocabulary is that of the model to begin with")
+    for name in ("min_count", "vocab_size", "split", "lowercase"):
+        asked = getattr(choices, name)
+        message = f"--{name.replace('_', '-')} {asked}: the vocabulary is that of the model to begin with"
+        check(asked == getattr(Choices, name), message)
+    level = stored.codec.level
+    check(choices.level in ("auto", level), f"--level {choices.level}: the model to begin with has {level}")
     network = stored.network if choices.dropout is None else replace(stored.network, dropout=choices.dropout)
     plan = make_plan(sources, choices, stored.codec, network)
     return Training(plan, output, threads, sample_every=sample_every, initial=stored.tensors)

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.batches import Rows, choose_rows, epoch_order
-from gencli.codecs.codec import Codec, Tokens, encode_documents, fit_codec
+from gencli.codecs.codec import UNK, Codec, Tokens, encode_documents, fit_codec
 from gencli.config import (
     Activation,
     CellName,
+    CodecOptions,
     DocumentMode,
     Level,
     NetworkConfig,
     OptimizerConfig,
     Precision,
+    SplitName,
     TrainConfig,
     check,
 )
@@ -39,7 +41,10 @@ class Choices:
     level: Literal["auto"] | Level = "auto"
     documents: Literal["auto"] | DocumentMode = "auto"
     encoding: str = "utf-8"
-    min_count: int = 1
+    min_count: int | None = None
+    vocab_size: int | None = None
+    split: SplitName | None = None
+    lowercase: bool = False
     cell: CellName | None = None
     hidden_size: int | None = None
     layers: int | None = None
@@ -92,6 +97,12 @@ class Plan:
         return len(self.valid_data.ids)
 
     @property
+    def unknown_shares(self) -> tuple[float, float]:
+        """The shares of <UNK> among the tokens to learn from and among those held out, 0 where there are none."""
+        train, valid = (int(np.count_nonzero(data.ids == UNK)) for data in (self.train_data, self.valid_data))
+        return train / max(self.train_tokens, 1), valid / max(self.valid_tokens, 1)
+
+    @property
     def steps(self) -> int | None:
         """Steps of training, all but exact; None where a time budget decides."""
         if self.train.minutes is not None:
@@ -111,7 +122,7 @@ class Plan:
 
 def document_hash(text: str) -> int:
     """The 64-bit fingerprint of a document by which `--novel` knows it again."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)
@@ -154,9 +165,9 @@ def make_plan(
     seed = 1 if choices.seed is None else choices.seed
     check(0 <= seed < 2**63, f"--seed {seed}: must lie between 0 and 2**63 - 1")
     training, held_out = _hold_out(corpus, choices, seed)
-    level: Level = "char" if choices.level == "auto" else choices.level
     if codec is None:
-        codec = fit_codec(level, training, choices.min_count)
+        options = CodecOptions(choices.min_count, choices.vocab_size, choices.split, choices.lowercase)
+        codec = fit_codec(_level(choices.level, options), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
     defaults = next(row for row in TABLE if len(train_data.ids) <= row.tokens)
@@ -167,7 +178,7 @@ def make_plan(
     else:
         network = _network(choices, defaults, codec)
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
-    hashes = np.unique(np.array([document_hash(d.text) for d in corpus.documents], np.uint64))
+    hashes = np.unique(np.array([document_hash(codec.normalised(d.text)) for d in corpus.documents], np.uint64))
     return Plan(
         corpus_name=corpus.name,
         source=corpus.source,
@@ -203,6 +214,13 @@ def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Documen
     if not training:
         raise CorpusError(f"{corpus.source}: nothing is left to learn from; lower --val-fraction")
     return training, held_out
+
+
+def _level(asked: Literal["auto"] | Level, options: CodecOptions) -> Level:
+    """The level asked for; left open, words where an option speaks of them, else characters."""
+    if asked == "auto":
+        return "char" if options.of_words is None else "word"
+    return asked
 
 
 def _precision(asked: Literal["auto"] | Precision) -> Precision:

@@ -34,6 +34,40 @@ class Drawn:
     finish: Finish
 
 
+class Writing:
+    """A sample under way: its tokens so far and the text they add to the prompt's."""
+
+    def __init__(self, codec: Codec, state: int, stops: tuple[str, ...]) -> None:
+        self.codec, self.state, self.stops = codec, state, stops
+        self.tokens: list[int] = []
+        self.logprobs: list[float] = []
+        self.length = 0  # characters written
+        self.stop: int | None = None  # where the stop text begins, once one is written
+        self._pieces: list[str] = []
+        self._tail = ""  # the last characters, in which a stop text may have begun
+        self._reach = max(map(len, stops), default=1) - 1
+
+    @property
+    def text(self) -> str:
+        """What is written, up to the stop text."""
+        return "".join(self._pieces)[: self.stop]
+
+    def add(self, tokens: list[int], logprobs: list[float]) -> str:
+        """Go on by some tokens; gives the text they add."""
+        self.tokens += tokens
+        self.logprobs += logprobs
+        piece, self.state = self.codec.decode_from(tokens, self.state)
+        begin, recent = self.length - len(self._tail), self._tail + piece
+        found = [(at, at + len(stop)) for stop in self.stops if (at := recent.find(stop)) >= 0]
+        if found:
+            first = min(end for _, end in found)  # the one that is complete first ends the sample, before itself
+            self.stop = begin + min(at for at, end in found if end <= first)
+        self.length += len(piece)
+        self._pieces.append(piece)
+        self._tail = recent[max(0, len(recent) - self._reach) :]
+        return piece
+
+
 class Sampler:
     """Draws texts that begin with one prompt, by one config. `with_eos` is False for models of an endless stream."""
 
@@ -45,6 +79,7 @@ class Sampler:
         key = np.uint64(mix(config.seed, _USE))
         self.rule = Rule(float(config.temperature), config.top_k, float(config.top_p), key, EOS, 0, 0.0)
         self._read_prompt()
+        _, self.joint = codec.decode_from(codec.encode(prompt, eos=False))  # where the text goes on
 
     def _read_prompt(self) -> None:
         """Write the prompt once, and note its log-probability."""
@@ -66,38 +101,39 @@ class Sampler:
             yield speaker, *speaker.advance(min(steps, left))
             left -= steps
 
+    def _writing(self) -> Writing:
+        """A sample of which nothing is written yet but the prompt."""
+        return Writing(self.codec, self.joint, self.config.stop)
+
     def draw(self, indices: Sequence[int]) -> list[Drawn]:
         """The samples of these numbers, drawn side by side."""
-        written: list[list[int]] = [[] for _ in indices]
-        told: list[list[float]] = [[] for _ in indices]
+        under_way = [self._writing() for _ in indices]
         for speaker, tokens, logprobs in self.chunks(indices, STEPS):
             counts = (tokens >= 0).sum(axis=1).tolist()
             stopped = set()
             for n, count in enumerate(counts):
-                written[n] += tokens[n, :count].tolist()
-                told[n] += logprobs[n, :count].tolist()
-                if count and self._stops(written[n], count):
-                    stopped.add(n)
+                if count:
+                    under_way[n].add(tokens[n, :count].tolist(), logprobs[n, :count].tolist())
+                    if under_way[n].stop is not None:
+                        stopped.add(n)
             if stopped:
                 speaker.end(stopped)
-        return [self._finished(*each) for each in zip(indices, written, told, strict=True)]
+        return [self._finished(*each) for each in zip(indices, under_way, strict=True)]
 
-    def _stops(self, tokens: list[int], new: int) -> bool:
-        """Whether one of the last `new` tokens has completed a stop text."""
-        if not self.config.stop:
-            return False
-        tail = self.codec.decode(tokens[-max(map(len, self.config.stop)) - new :])
-        return any(stop in tail for stop in self.config.stop)
-
-    def _finished(self, index: int, tokens: list[int], told: list[float]) -> Drawn:
+    def _finished(self, index: int, writing: Writing) -> Drawn:
         """The sample as handed out: cut before a stop text, <EOS> counted but not shown."""
+        tokens, told, text = writing.tokens, writing.logprobs, writing.text
         finish: Finish = "eos" if tokens and tokens[-1] == EOS else "length"
-        text = self.codec.decode(tokens)
-        cuts = [at for stop in self.config.stop if (at := text.find(stop)) >= 0]
-        if cuts:
-            finish, text = "stop", text[: min(cuts)]
-            while tokens and len(self.codec.decode(tokens)) > len(text):
-                tokens, told = tokens[:-1], told[:-1]
+        if writing.stop is not None:
+            finish = "stop"
+            kept, length, state = 0, 0, self.joint
+            for token in tokens:  # those that are written whole before the cut
+                piece, state = self.codec.decode_from([token], state)
+                length += len(piece)
+                if length > len(text):
+                    break
+                kept += 1
+            tokens, told = tokens[:kept], told[:kept]
         count, logprob = self.prompt_tokens + len(tokens), self.prompt_logprob + sum(told)
         return Drawn(index, self.prompt + text, count, logprob, finish)
 
@@ -105,16 +141,15 @@ class Sampler:
         """Sample `index` piece by piece as it is drawn, the prompt first; together the text that `draw` gives."""
         yield self.prompt
         longest = max(map(len, self.config.stop), default=1)
-        tokens: list[int] = []
-        shown = 0
-        for _, drawn, _ in self.chunks([index], STREAM_STEPS):
-            tokens += drawn[0, drawn[0] >= 0].tolist()
-            text = self.codec.decode(tokens)
-            cuts = [at for stop in self.config.stop if (at := text.find(stop)) >= 0]
-            # What might be the beginning of a stop text is held back until it is not.
-            safe = min(cuts) if cuts else max(shown, len(text) - longest + 1)
-            yield text[shown:safe]
-            shown = max(shown, safe)
-            if cuts:
+        writing = self._writing()
+        waiting = ""  # what might be the beginning of a stop text is held back until it is not
+        for _, drawn, told in self.chunks([index], STREAM_STEPS):
+            count = int((drawn[0] >= 0).sum())
+            waiting += writing.add(drawn[0, :count].tolist(), told[0, :count].tolist())
+            if writing.stop is not None:
+                yield waiting[: len(waiting) - (writing.length - writing.stop)]
                 return
-        yield self.codec.decode(tokens)[shown:]
+            safe = max(0, len(waiting) - longest + 1)
+            yield waiting[:safe]
+            waiting = waiting[safe:]
+        yield waiting

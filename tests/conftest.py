@@ -169,7 +169,7 @@ def begin(names_file, tmp_path):
 
 @pytest.fixture
 def random_stored():
-    """Makes a whole model, as a file would hold it, whose every parameter is random."""
+    """Makes a whole model, as a file would hold it, whose every parameter is random, of some characters or a codec."""
     import numpy as np
 
     from gencli.codecs.char import CharCodec
@@ -179,14 +179,14 @@ def random_stored():
     from tests.reference import network as reference
 
     def make(characters="abcdef", *, corpus=(), documents="line", seed=0, scale=0.5, **network):
-        codec = CharCodec(characters)
+        codec = CharCodec(characters) if isinstance(characters, str) else characters
         config = NetworkConfig(codec.vocabulary_size, **{"hidden_size": 12, **network})
         rng = np.random.default_rng(seed)
         shape = (config.vocabulary_size, config.hidden_size, config.layers)
         values = reference.random_parameters(rng, config.cell, *shape, scale=scale)
         tensors = {name: array.astype(np.float32) for name, array in values.items()}
         info = ModelInfo("letters", "letters.txt", documents, 2, 1, 10, TrainConfig(), "0")
-        hashes = np.unique(np.array([document_hash(text) for text in corpus], np.uint64))
+        hashes = np.unique(np.array([document_hash(codec.normalised(text)) for text in corpus], np.uint64))
         return StoredModel(config, codec, info, tensors, hashes)
 
     return make

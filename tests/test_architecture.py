@@ -35,7 +35,7 @@ STOREYS = (
     {"network"},
     {"batches"},
     {"codecs"},
-    {"documents", "music", "layers"},
+    {"documents", "music", "words", "layers"},
     {"parameters"},
     {"cells"},
     {"kernels"},
@@ -43,7 +43,7 @@ STOREYS = (
     {"config"},
     {"errors"},
 )
-DOCUMENTS = {"corpus", "batches", "codecs", "documents", "music"}
+DOCUMENTS = {"corpus", "batches", "codecs", "documents", "music", "words"}
 NUMBERS = {"speaker", "optimizer", "network", "layers", "parameters", "cells", "kernels"}
 
 HOMES = {  # a package that is imported -> where alone

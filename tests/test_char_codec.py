@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from gencli.codecs.char import CharCodec
 from gencli.codecs.codec import EOS, UNK, codec_from_state, encode_documents, fit_codec
-from gencli.config import Level
+from gencli.config import CodecOptions, Level
 from gencli.documents import Document
 from gencli.errors import ModelFileError, OptionError
 
 
-def fitted(*texts, min_count=1):
-    return CharCodec.fit([Document(text) for text in texts], min_count)
+def fitted(*texts, **options):
+    return CharCodec.fit([Document(text) for text in texts], CodecOptions(**options))
 
 
 def test_ids_follow_the_code_points_after_eos_and_unk():
@@ -81,6 +81,28 @@ def test_an_impossible_min_count_is_an_option_error(count, fault):
         fitted("aabb", min_count=count)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"vocab_size": 9}, "--vocab-size 9"),
+        ({"split": "words"}, "--split words"),
+        ({"lowercase": True}, "--lowercase"),
+    ],
+)
+def test_what_only_words_have_is_an_option_error(options, told):
+    with pytest.raises(OptionError, match=f"^{told}: only --level word has it"):
+        fitted("ab", **options)
+
+
+def test_decoding_goes_on_from_any_state_and_every_character_counts_once():
+    codec = fitted("abc")
+    assert codec.decode_from([2, EOS, 3]) == ("ab", 0)
+    assert codec.decode_from([4], 0) == ("c", 0)
+    assert codec.token_characters("a?c").tolist() == [1, 1, 1, 0]
+    assert codec.token_characters("a?c", eos=False).tolist() == [1, 1, 1]
+    assert codec.normalised("a ?\n") == "a ?\n"
+
+
 def test_nothing_to_fit_is_an_option_error():
     with pytest.raises(OptionError, match="no character"):
         CharCodec.fit([])
@@ -95,8 +117,8 @@ def test_every_level_has_a_codec_that_survives_json(level):
     assert np.array_equal(twin.encode("some more"), codec.encode("some more"))
 
 
-def test_fit_codec_passes_min_count_on_and_refuses_other_levels():
-    assert fit_codec("char", [Document("aab")], 2).vocabulary_size == 3
+def test_fit_codec_passes_options_on_and_refuses_other_levels():
+    assert fit_codec("char", [Document("aab")], CodecOptions(min_count=2)).vocabulary_size == 3
     with pytest.raises(OptionError, match="--level syllable: not one of char"):
         fit_codec("syllable", [Document("a")])
 

@@ -40,5 +40,5 @@ def parameters(model: Model) -> int:
 def facts(model: Model) -> dict[str, Any]:
     """Everything the file says but the weights."""
     network, about = asdict(model.stored.network), asdict(model.info)
-    vocabulary = {"level": model.codec.level, "vocabulary_size": model.codec.vocabulary_size}
+    vocabulary = {"level": model.codec.level, "vocabulary_size": model.codec.vocabulary_size, **model.codec.options}
     return {**about, "network": network, **vocabulary, "parameters": parameters(model)}

@@ -29,7 +29,7 @@ def sample(
     ] = "",
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Refuse a prompt with characters the model never saw.", rich_help_panel=WHICH),
+        typer.Option("--strict", help="Refuse a prompt with symbols the model never saw.", rich_help_panel=WHICH),
     ] = False,
     max_length: Annotated[
         int, typer.Option("-l", "--max-length", help="Most symbols after the prompt.", rich_help_panel=WHICH)
@@ -91,7 +91,8 @@ def sample(
         unknown = [] if strict else loaded.unknown(prompt)
         if unknown:
             names = ", ".join(repr(symbol) for symbol in unknown)
-            typer.echo(f"gencli: warning: --prompt: the model has never seen {names}; left out", err=True)
+            fate = "read as <UNK>" if loaded.codec.keeps_unknown else "left out"
+            typer.echo(f"gencli: warning: --prompt: the model has never seen {names}; {fate}", err=True)
         plain = output is None and not as_json
         if plain and count == 1 and not unique and not novel and open_console(sys.stdout).is_terminal:
             for piece in loaded.stream(prompt, config, strict=strict):

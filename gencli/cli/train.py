@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from gencli.config import Activation, CellName, DocumentMode, Level, NetworkConfig, OptimizerConfig, TrainConfig, check
+from gencli.config import (
+    Activation,
+    CellName,
+    DocumentMode,
+    Level,
+    NetworkConfig,
+    OptimizerConfig,
+    SplitName,
+    TrainConfig,
+    check,
+)
 
 DATA, NETWORK, SCHEDULE, OUTPUT = "What to learn from", "The network", "How to train", "Output"
 CHOSEN = "default: chosen from the corpus"
@@ -33,13 +43,37 @@ def train(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    level: Annotated[Literal["auto", Level], typer.Option(help="What a symbol is.", rich_help_panel=DATA)] = "auto",
+    level: Annotated[
+        Literal["auto", Level],
+        typer.Option(help="What a symbol is. auto: char, or word with an option for words.", rich_help_panel=DATA),
+    ] = "auto",
     documents: Annotated[
         Literal["auto", DocumentMode],
         typer.Option(help="What a document is; stream: one long text. auto: by the layout.", rich_help_panel=DATA),
     ] = "auto",
     encoding: Annotated[str, typer.Option(help="How the text is encoded.", rich_help_panel=DATA)] = "utf-8",
-    min_count: Annotated[int, typer.Option(help="Symbols seen less often count as unknown.", rich_help_panel=DATA)] = 1,
+    min_count: Annotated[
+        int | None,
+        typer.Option(
+            help="Symbols seen less often count as unknown. Default: 1, for words by the corpus's size.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    vocab_size: Annotated[
+        int | None,
+        typer.Option(help="The most words to know, the commonest; all others are unknown.", rich_help_panel=DATA),
+    ] = None,
+    split: Annotated[
+        SplitName | None,
+        typer.Option(
+            help="How words are told apart: running text, punctuation apart (words, the default), or tokens with "
+            "blanks between.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", help="Words: read and write small letters only.", rich_help_panel=DATA)
+    ] = False,
     valid: Annotated[
         str | None, typer.Option(metavar="FILE", help="Validate on this file's documents.", rich_help_panel=DATA)
     ] = None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.codecs.codec import EOS, UNK
-from gencli.config import Level, check
+from gencli.config import CodecOptions, Level, check
 from gencli.documents import Document
 from gencli.errors import ModelFileError
 
@@ -31,16 +31,29 @@ class CharCodec:
     characters: str
     level: ClassVar[Level] = "char"
     side_sizes: ClassVar[tuple[int, ...]] = ()
+    keeps_unknown: ClassVar[bool] = False
 
     @property
     def vocabulary_size(self) -> int:
         """V: the characters, <EOS> and <UNK>."""
         return FIRST + len(self.characters)
 
+    @property
+    def description(self) -> str:
+        """The size of the vocabulary."""
+        return f"{self.vocabulary_size:,} symbols ({self.level})"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
     @classmethod
-    def fit(cls, documents: Sequence[Document], min_count: int = 1) -> CharCodec:
-        """The characters seen at least min_count times; OptionError where that leaves none."""
-        check(min_count >= 1, f"--min-count {min_count}: must be at least 1")
+    def fit(cls, documents: Sequence[Document], options: CodecOptions | None = None) -> CharCodec:
+        """The characters seen at least min_count times (1); OptionError where none is left, or for words' options."""
+        options = options or CodecOptions()
+        check(options.of_words is None, f"{options.of_words}: only --level word has it")
+        min_count = options.min_count or 1
         counts = np.bincount(code_points("".join(document.text for document in documents)))
         kept = np.flatnonzero(counts >= min_count)
         check(len(kept) > 0, f"--min-count {min_count}: no character occurs that often; lower it")
@@ -60,6 +73,15 @@ class CharCodec:
         """Everything from_state needs, as plain JSON."""
         return {"level": self.level, "characters": self.characters}
 
+    def normalised(self, text: str) -> str:
+        """The text itself."""
+        return text
+
+    def opening(self, prompt: str) -> str:
+        """The prompt without the characters that the vocabulary lacks."""
+        lacking = set(self.unknown(prompt))
+        return "".join(character for character in prompt if character not in lacking)
+
     def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a text, <EOS> at the end unless told otherwise; <UNK> for characters never seen."""
         codes = code_points(text)
@@ -73,6 +95,14 @@ class CharCodec:
         index = np.asarray(ids, np.int64)
         table = np.concatenate([np.array([0, REPLACEMENT], np.uint32), self._alphabet])
         return bytes(table[index[index != EOS]].astype("<u4")).decode("utf-32-le", "surrogatepass")
+
+    def decode_from(self, ids: Sequence[int] | NDArray[np.integer[Any]], state: int = 0) -> tuple[str, int]:
+        """The text of ids; every state is 0, since no character depends on what precedes it."""
+        return self.decode(ids), state
+
+    def token_characters(self, text: str, eos: bool = True) -> NDArray[np.int32]:
+        """1 for each character, 0 for <EOS>."""
+        return np.array([1] * len(text) + [0] * eos, np.int32)
 
     def unknown(self, text: str) -> list[str]:
         """The distinct characters of a text that the vocabulary lacks, in order of appearance."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, Self, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.config import DocumentMode, Level, check_name
+from gencli.config import CodecOptions, DocumentMode, Level, check_name
 from gencli.documents import Document
 from gencli.errors import ModelFileError
 
@@ -19,7 +19,7 @@ UNK: Final = 1  # stands for what the vocabulary lacks
 
 
 class Codec(Protocol):
-    """Document <-> ids, over a sorted vocabulary fitted on the training documents."""
+    """Document <-> ids, over a vocabulary in a fixed order, fitted on the training documents."""
 
     @property
     def level(self) -> Level:
@@ -33,9 +33,21 @@ class Codec(Protocol):
     def side_sizes(self) -> tuple[int, ...]:
         """The number of ids of each side input; () where there is none."""
 
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether unknown symbols of a prompt are kept and read as <UNK>, not left out."""
+
+    @property
+    def description(self) -> str:
+        """The size and the manner of the vocabulary, for people."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How the vocabulary was made, as plain JSON."""
+
     @classmethod
-    def fit(cls, documents: Sequence[Document], min_count: int = 1) -> Self:
-        """The vocabulary of the symbols that occur at least min_count times; OptionError where none is left."""
+    def fit(cls, documents: Sequence[Document], options: CodecOptions | None = None) -> Self:
+        """The vocabulary of the documents; OptionError where no symbol is left or an option is not for this codec."""
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -44,11 +56,26 @@ class Codec(Protocol):
     def state(self) -> dict[str, Any]:
         """Everything from_state needs, as plain JSON."""
 
+    def normalised(self, text: str) -> str:
+        """The text as `decode(encode(text))` gives it back where no symbol is unknown."""
+
+    def opening(self, prompt: str) -> str:
+        """The prompt as the texts that continue it begin."""
+
     def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a text, <EOS> at the end unless told otherwise."""
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
-        """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes U+FFFD."""
+        """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes a replacement."""
+
+    def decode_from(self, ids: Sequence[int] | NDArray[np.integer[Any]], state: int = 0) -> tuple[str, int]:
+        """What ids add to a text that stands in a state, and the state after them; 0 is a text's beginning.
+
+        The pieces of ids decoded one after another, each from the state that the one before left, make the whole text.
+        """
+
+    def token_characters(self, text: str, eos: bool = True) -> NDArray[np.int32]:
+        """The characters (N,) of each token of `encode(text, eos)`; in all those of `normalised(text)`."""
 
     def unknown(self, text: str) -> list[str]:
         """The distinct symbols of a text that the vocabulary lacks, in order of appearance."""
@@ -74,10 +101,10 @@ def encode_documents(codec: Codec, documents: Sequence[Document], mode: Document
     return Tokens(ids, lengths, np.empty((0, len(ids)), np.int32))
 
 
-def fit_codec(level: Level, documents: Sequence[Document], min_count: int = 1) -> Codec:
-    """The codec of a level, fitted on documents; OptionError for an unknown level or an empty vocabulary."""
+def fit_codec(level: Level, documents: Sequence[Document], options: CodecOptions | None = None) -> Codec:
+    """The codec of a level, fitted on documents; OptionError for an unknown level or where `Codec.fit` raises it."""
     check_name(level, Level, "--level")
-    return _codec_class(level).fit(documents, min_count)
+    return _codec_class(level).fit(documents, options)
 
 
 def codec_from_state(state: object) -> Codec:

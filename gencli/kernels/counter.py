@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from gencli.kernels.compile import inlined, kernel
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from gencli.kernels.compile import kernel
+
+WORD = ir.IntType(32)
 
 
 def mix(*words: int) -> int:
@@ -18,14 +25,38 @@ def mix(*words: int) -> int:
     return key
 
 
-@inlined
-def _scramble(word):
-    """A bijection of 32-bit words in which every input bit moves every output bit: MurmurHash3's finaliser."""
-    word = np.uint32(word ^ (word >> np.uint32(16)))
-    word = np.uint32(word * np.uint32(0x85EBCA6B))
-    word = np.uint32(word ^ (word >> np.uint32(13)))
-    word = np.uint32(word * np.uint32(0xC2B2AE35))
-    return np.uint32(word ^ (word >> np.uint32(16)))
+@intrinsic
+def _scramble(typing: Any, word: Any) -> Any:
+    """A bijection of 32-bit words in which every input bit moves every output bit: MurmurHash3's finaliser.
+
+    Written in 32-bit operations, which loops vectorise; Numba's own arithmetic would widen them.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _finalise(builder, args[0])
+
+    return types.uint32(types.uint32), codegen
+
+
+@intrinsic
+def _unit_bits(typing: Any, row: Any, unit: Any) -> Any:
+    """The 32 random bits of a unit in a row whose name is `row`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        row, unit = args
+        spread = builder.mul(builder.trunc(unit, WORD), ir.Constant(WORD, 0x9E3779B1))
+        return _finalise(builder, builder.add(row, spread))
+
+    return types.uint32(types.uint32, types.int64), codegen
+
+
+def _finalise(builder: Any, word: Any) -> Any:
+    """Shifts and multiplications of MurmurHash3's fmix32."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
+        word = builder.xor(word, builder.lshr(word, ir.Constant(WORD, shift)))
+        if factor is not None:
+            word = builder.mul(word, ir.Constant(WORD, factor))
+    return word
 
 
 @kernel
@@ -36,15 +67,15 @@ def drop_out(x, key, threshold, scale, fixed, first, last):
     """
     T, B, N = x.shape
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
-    flat = x.reshape(-1)
+    flat, zero = x.reshape(-1), x.dtype.type(0)
     for t in range(T):
         for b in range(first, last):
             row = _scramble(np.uint32(_scramble(np.uint32((0 if fixed else t) ^ low)) + np.uint32(b)))
             row = np.uint32(row ^ high)
             at = (t * B + b) * N
             for j in range(N):
-                bits = _scramble(np.uint32(row + np.uint32(np.uint32(j) * np.uint32(0x9E3779B1))))
-                flat[at + j] = flat[at + j] * scale if bits >= threshold else x.dtype.type(0)
+                kept = flat[at + j] * scale
+                flat[at + j] = kept if _unit_bits(row, j) >= threshold else zero
 
 
 @kernel
