@@ -72,7 +72,7 @@ def read_corpus(
     check(len(sources) > 0, "no source: name a file, a folder, a bundled corpus or - for stdin")
     if mode != "auto":
         check_name(mode, DocumentMode, "--documents")
-    _check_encoding(encoding)
+    check_encoding(encoding)
     texts: list[tuple[str, str]] = []
     skipped = 0
     for source in sources:
@@ -201,7 +201,7 @@ def _decode(data: bytes, label: str, encoding: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
     """OptionError unless Python can decode text in this encoding."""
     try:
         b"x".decode(encoding)

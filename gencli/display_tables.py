@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from gencli.corpus import BundledCorpus
     from gencli.estimate import Estimate
+    from gencli.figures import Figures
     from gencli.model import Model
     from gencli.recipe import Plan
-    from gencli.scoring import Score
 
 SETTING_WIDTH = 26  # columns that one setting of a plan takes
 SURPRISE = ((0.5, "green"), (1.5, "cyan"), (3.0, "yellow"), (5.0, "red"), (math.inf, "bold white on red"))  # nats
@@ -219,7 +219,7 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e7 else f"{value:.{digits}e}"
 
 
-def score_cells(score: Score, label: str, scale: float) -> list[str]:
+def score_cells(score: Figures, label: str, scale: float) -> list[str]:
     """The columns of one score; `scale` turns nats into the unit wanted."""
     return [number(score.logprob * scale), str(score.tokens), str(score.oov), number(score.perplexity), label]
 
@@ -234,6 +234,8 @@ def score_row(cells: Sequence[str], aligned: bool) -> str:
 
 def escaped(text: str) -> str:
     """A text in one line and one cell: line ends, tabs and other control characters as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

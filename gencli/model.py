@@ -17,7 +17,7 @@ from gencli.model_file import ModelInfo, StoredModel, read_model
 from gencli.network import Network
 from gencli.recipe import Choices, document_hash, make_plan
 from gencli.sampling import BATCH, Drawn, Sampler
-from gencli.scoring import Score, next_tokens, score_stream, score_texts
+from gencli.scoring import Score, Scorer, grouped, next_tokens
 from gencli.training import Training
 
 ATTEMPTS = 100  # samples drawn for each one wanted before --unique or --novel gives up
@@ -141,13 +141,21 @@ class Model:
         place = int(np.searchsorted(hashes, wanted))
         return place == len(hashes) or bool(hashes[place] != wanted)
 
-    def score(self, text: str) -> Score:
-        """How probable one text is."""
-        return score_texts(self.network, self.codec, [text], self.info.documents)[0]
+    def scorer(self, *, eos: bool = True, carry_state: bool = False, with_oov: bool = True) -> Scorer:
+        """What scores texts in batches, as the arguments say: see scoring.Scorer."""
+        mode = self.info.documents
+        return Scorer(self.network, self.codec, mode, eos=eos, carry_state=carry_state, with_oov=with_oov)
 
-    def scores(self, texts: Iterable[str]) -> Iterator[Score]:
-        """How probable each of many texts is, in their order."""
-        return score_stream(self.network, self.codec, texts, self.info.documents)
+    def score(self, text: str, *, eos: bool = True) -> Score:
+        """How probable one text is; without `eos` its end is not scored."""
+        return next(self.scores([text], eos=eos))
+
+    def scores(self, texts: Iterable[str], *, eos: bool = True, carry_state: bool = False) -> Iterator[Score]:
+        """How probable each of many texts is, in their order; with `carry_state` they are lines of one document."""
+        scorer = self.scorer(eos=eos, carry_state=carry_state)
+        for group in grouped(texts):
+            for batch in scorer.batches(group):
+                yield from batch
 
     def next(self, text: str, k: int = 10) -> list[tuple[str, float]]:
         """The k likeliest next symbols after a text and their probabilities."""

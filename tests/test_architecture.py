@@ -31,7 +31,7 @@ STOREYS = (
     {"model", "estimate"},
     {"sampling", "scoring", "training", "checkpoint"},
     {"model_file", "recipe", "progress"},
-    {"corpus", "optimizer", "speaker"},
+    {"corpus", "figures", "optimizer", "speaker"},
     {"network"},
     {"batches"},
     {"codecs"},

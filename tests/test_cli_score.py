@@ -8,11 +8,12 @@ import re
 
 import pytest
 
-from gencli.cli.totals import Totals
+from gencli.figures import Figures
 from gencli.model import load
 from tests.conftest import NAMES
 
-KEYS = ["text", "logprob", "tokens", "oov", "nats_per_token", "perplexity", "bits_per_character"]
+KEYS = ["text", "logprob", "tokens", "oov", "nats_per_token"]
+KEYS += ["perplexity", "perplexity_without_oov", "bits_per_character"]
 
 
 def rows(ended):
@@ -37,10 +38,10 @@ def test_columns(gencli, model):
 
 def test_stdin_files_and_arguments_agree(gencli, model, tmp_path):
     file = tmp_path / "a.txt"
-    file.write_bytes(b"\xef\xbb\xbfTyr\r\n\r\n  \nAllo")
+    file.write_bytes(b"\xef\xbb\xbfTyr\r\n  Allo ")
     direct = gencli("score", model, "Tyr", "Allo").out
     assert direct.count("\n") == 2
-    assert gencli("score", model, stdin=b"Tyr\n\nAllo\n").out == direct
+    assert gencli("score", model, stdin=b"Tyr\nAllo\n").out == direct
     assert gencli("score", model, "-", stdin=b"Tyr\nAllo").out == direct
     assert gencli("score", model, "-f", file).out == direct
     assert gencli("score", model, "-f", file, "-f", "-", stdin=b"Tyr\rAllo").out == 2 * direct
@@ -48,29 +49,36 @@ def test_stdin_files_and_arguments_agree(gencli, model, tmp_path):
     assert gencli("score", model, stdin=b"").out == ""
 
 
-@pytest.mark.parametrize("options", [(), ("--summary",), ("--rank",), ("--next", "2"), ("--by", "file"), ("--json",)])
+@pytest.mark.parametrize("options", [(), ("--summary",), ("--rank",), ("--next", "2"), ("--nbest",), ("--json",)])
 def test_nothing_to_score_is_noted(gencli, model, tmp_path, options):
     (tmp_path / "empty").touch()
-    for words, data in (((), b""), ((), b" \n\n"), (("-f", tmp_path / "empty"), b"Tyr\n"), (("", ""), b"")):
-        ended = gencli("score", model, *words, *options, stdin=data)
+    for words in ((), ("-f", tmp_path / "empty")):
+        ended = gencli("score", model, *words, *options)
         assert ended.code == 0
-        assert ended.err == "nothing to score: what was given to read is empty or blank\n"
-    assert gencli("score", model, "", *options).err == ""  # the empty text itself
+        assert ended.err == "nothing to score: what was given to read is empty\n"
+
+
+def test_an_empty_line_is_scored_by_its_end(gencli, model, prose_model):
+    end = gencli("score", model, "")
+    assert end.err == ""
+    ((logprob, *rest),) = rows(end)
+    assert float(logprob) == pytest.approx(load(model).score("").logprob, abs=1e-3)
+    assert rest[0] == "1"
+    among = gencli("score", model, stdin=b"Tyr\n\n  \nAllo\n")
+    assert [cells[-1] for cells in rows(among)] == ["Tyr", "", "", "Allo"]
+    assert among.out.splitlines()[1:3] == end.out.splitlines() * 2
+    assert among.err == "2 of 4 texts were empty: only the end of each is scored\n"
+    assert gencli("score", model, "", "Tyr", "").out.count("\n") == 3
+    for words in (("--no-eos", model), (prose_model,)):
+        ended = gencli("score", *words, "--json", stdin=b"\n")
+        assert ended.err == "1 of 1 texts were empty: nothing in them is scored\n"
+        (record,) = records(ended)
+        assert (record["tokens"], record["logprob"], record["perplexity"]) == (0, 0.0, None)
 
 
 def test_an_unterminated_last_line_counts_whole(gencli, model):
     whole = gencli("score", model, "--summary", "--json", stdin=b"Tyr\nAllo\n").out
     assert gencli("score", model, "--summary", "--json", stdin=b"Tyr\nAllo").out == whole
-
-
-def test_each_line_is_answered_at_once(start, model):
-    process = start("score", model, stdin=-1)
-    for name in ("Tyr", "Allo"):
-        process.stdin.write(f"{name}\n")
-        process.stdin.flush()
-        assert process.stdout.readline().endswith(f"\t{name}\n")
-    process.stdin.close()
-    assert process.wait(timeout=120) == 0
 
 
 def test_many_lines_keep_their_order(gencli, model):
@@ -110,14 +118,81 @@ def test_summary(gencli, model):
 
 
 def test_what_is_not_finite_is_null_in_json(gencli, model, monkeypatch):
-    monkeypatch.setattr(Totals, "perplexity", math.inf)
+    monkeypatch.setattr(Figures, "perplexity", math.inf)
     (total,) = records(gencli("score", model, "Tyr", "--json", "--summary"))
     assert total["perplexity"] is None
 
 
 def test_no_text_at_all_sums_to_nothing(gencli, model):
     (total,) = records(gencli("score", model, "--json", "--summary"))
-    assert (total["documents"], total["tokens"], total["logprob"], total["perplexity"]) == (0, 0, 0.0, 1.0)
+    assert (total["documents"], total["tokens"], total["logprob"], total["perplexity"]) == (0, 0, 0.0, None)
+
+
+def test_unknown_symbols_count_or_do_not_or_end_it(gencli, model):
+    text = "Allo\u00e9\u00e0"
+    (whole,), (bare,) = (
+        records(gencli("score", model, text, "--json", "--oov", oov)) for oov in ("include", "exclude")
+    )
+    score = load(model).score(text)
+    assert (whole["tokens"], whole["oov"], bare["tokens"], bare["oov"]) == (7, 2, 5, 2)
+    assert whole["perplexity"] > 0
+    assert bare["perplexity"] == whole["perplexity_without_oov"] == pytest.approx(score.perplexity_without_oov)
+    assert bare["bits_per_character"] == whole["bits_per_character"]
+    assert bare["logprob"] == pytest.approx(score.known_logprob)
+    ended = gencli("score", model, "--oov", "error", stdin=f"Tyr\n{text}\nAllo\n".encode())
+    assert ended.out == gencli("score", model, "Tyr").out
+    remedy = "leave that out, or choose another --oov"
+    assert ended.error == f"stdin:2: the model has never seen '\u00e9', '\u00e0'; {remedy}"
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 1234)))
+    assert " and 1,229 more; " in gencli("score", model, "Tyr", many, "--oov", "error").error
+    assert gencli("score", model, "Tyr", "--oov", "error").code == 0
+
+
+def test_without_eos_the_end_is_left_out(gencli, model):
+    (record,) = records(gencli("score", model, "Tyr", "--no-eos", "--json", "--per-token"))
+    score = load(model).score("Tyr")
+    assert record["tokens"] == 3
+    assert record["logprob"] == pytest.approx(score.logprobs[:-1].sum())
+    assert [symbol for symbol, _ in record["per_token"]] == ["T", "y", "r"]
+
+
+def test_a_running_text_carries_its_state(gencli, prose_model, trained):
+    path = trained / "prose.txt"
+    carried = gencli("score", prose_model, "-f", path, "--carry-state", "--json")
+    assert carried.err == ""
+    score = load(prose_model).score(path.read_text(encoding="utf-8"))
+    lines = records(carried)
+    assert [record["text"] for record in lines] == path.read_text(encoding="utf-8").split("\n")[:-1]
+    assert math.fsum(record["logprob"] for record in lines) == pytest.approx(score.logprob)
+    (total,) = records(gencli("score", prose_model, "-f", path, "--carry-state", "--json", "--summary"))
+    assert total["tokens"] == score.tokens
+    assert total["bits_per_character"] == pytest.approx(score.bits_per_character)
+    (apart,) = records(gencli("score", prose_model, "-f", path, "--json", "--summary"))
+    assert total["perplexity"] != pytest.approx(apart["perplexity"], rel=1e-3)
+
+
+def test_a_model_of_lines_is_told_to_have_no_use_for_the_line_before(gencli, model):
+    ended = gencli("score", model, "--carry-state", stdin=b"Tyr\nTyr\n")
+    assert ended.err.startswith("gencli: warning: --carry-state: the model learned lines one by one")
+    (first, *_), (second, *_) = rows(ended)
+    assert first == rows(gencli("score", model, "Tyr"))[0][0] != second
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-8"])
+def test_other_encodings(gencli, model, tmp_path, encoding):
+    text = "Tyr\u00e9\r\nAllo"
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    direct = gencli("score", model, "Tyr\u00e9", "Allo").out
+    assert gencli("score", model, "-f", tmp_path / "a.txt", "--encoding", encoding).out == direct
+    assert gencli("score", model, "--encoding", encoding, stdin=text.encode(encoding)).out == direct
+
+
+def test_a_line_of_1_mb(gencli, model):
+    long = "Tyrannosaurus " * 75_000
+    found = rows(gencli("score", model, stdin=f"Tyr\n{long}\nAllo\n".encode()))
+    assert [cells[1] for cells in found] == ["4", str(len(long)), "5"]  # the blank at its end is stripped
+    assert [cells[-1] for cells in found] == ["Tyr", long.strip(), "Allo"]
+    assert [found[0], found[2]] == rows(gencli("score", model, "Tyr", "Allo"))
 
 
 def test_rank(gencli, model):
@@ -141,7 +216,7 @@ def test_per_token(gencli, model):
 
 
 def test_next(gencli, model):
-    found = rows(gencli("score", model, "Tyr", "", "--next", "3"))
+    found = rows(gencli("score", model, "Tyr", "--next", "3"))
     assert len(found) == 3
     shares = [float(cells[0]) for cells in found]
     assert shares == sorted(shares, reverse=True)
@@ -149,6 +224,24 @@ def test_next(gencli, model):
     (record,) = records(gencli("score", model, "", "--next", "1000", "--json"))
     assert sum(each["probability"] for each in record["next"]) == pytest.approx(1.0)
     assert len(record["next"]) == load(model).codec.vocabulary_size
+
+
+def test_next_keeps_the_blanks_of_a_prompt(gencli, model, prose_model):
+    for words in (("ran ",), ("ran",)):
+        piped = gencli("score", prose_model, "--next", "3", "--json", stdin=f"{words[0]}\n".encode()).out
+        assert piped == gencli("score", prose_model, *words, "--next", "3", "--json").out
+    assert json.loads(gencli("score", model, "--next", "1", "--json", stdin=b"Tyr \n").out)["text"] == "Tyr "
+
+
+def test_next_after_a_prompt_wholly_unknown(gencli, model):
+    ended = gencli("score", model, "\u00e9\u00e0", "--next", "2", "--json")
+    assert ended.err == "gencli: warning: text 1: the model has never seen '\u00e9', '\u00e0'; read as <UNK>\n"
+    (record,) = records(ended)
+    assert record["unknown"] == ["\u00e9", "\u00e0"]
+    assert record["next"][0]["probability"] == pytest.approx(load(model).next("??", 1)[0][1])
+    ended = gencli("score", model, "--next", "2", "--oov", "error", stdin="Tyr\n\u00e9\n".encode())
+    assert ended.out.count("\n") == 2
+    assert ended.error.startswith("stdin:2: the model has never seen '\u00e9'")
 
 
 def test_by_file(gencli, model, prose_model, trained, tmp_path):
@@ -161,7 +254,8 @@ def test_by_file(gencli, model, prose_model, trained, tmp_path):
     ((*_, label),) = rows(gencli("score", model, "--by", "file", stdin=b"Tyr\n"))
     assert label == "stdin"
     (tmp_path / "blank").write_text("\n\n")
-    assert gencli("score", model, "-f", tmp_path / "blank", "--by", "file").out == ""
+    ((_, tokens, *_, label),) = rows(gencli("score", model, "-f", tmp_path / "blank", "--by", "file"))
+    assert (tokens, label) == ("1", f"{tmp_path / 'blank'}")
 
 
 def test_texts_with_line_ends_stay_in_their_line(gencli, model):
@@ -170,12 +264,15 @@ def test_texts_with_line_ends_stay_in_their_line(gencli, model):
 
 
 @pytest.mark.parametrize(
-    ("data", "fault"), [(b"Tyr\nAl\xfflo\n", "not UTF-8 text at byte 6"), (b"Tyr\n\0\0", "binary data")]
+    ("data", "fault"), [(b"Tyr\nAl\xfflo\n", "not utf-8 text at byte 6"), (b"Tyr\nAl\0o\n", "binary data")]
 )
-def test_what_is_no_text_is_told_where(gencli, model, tmp_path, data, fault):
+def test_what_is_no_text_is_told_where_after_the_answers_before_it(gencli, model, tmp_path, data, fault):
     (tmp_path / "bad").write_bytes(data)
-    assert f"{tmp_path / 'bad'}: {fault}" in gencli("score", model, "-f", tmp_path / "bad", "--summary").error
-    assert f"stdin: {fault}" in gencli("score", model, "--summary", stdin=data).error
+    ended = gencli("score", model, "-f", tmp_path / "bad")
+    assert ended.error.startswith(f"{tmp_path / 'bad'}:2: {fault}")
+    assert ended.out == gencli("score", model, "Tyr").out
+    assert gencli("score", model, "--summary", stdin=data).error.startswith(f"stdin:2: {fault}")
+    assert gencli("score", model, "--summary", stdin=data).out == ""
 
 
 def test_files_that_cannot_be_read(gencli, model, tmp_path):
@@ -189,6 +286,17 @@ def test_files_that_cannot_be_read(gencli, model, tmp_path):
         (("--next", "0"), "--next 0"),
         (("--rank", "--summary"), "--rank and --summary"),
         (("--per-token", "--next", "2"), "--per-token and --next"),
+        (("--per-token", "--nbest"), "--per-token and --nbest"),
+        (("--carry-state", "--next", "2"), "--carry-state and --next"),
+        (("--carry-state", "--nbest"), "--carry-state and --nbest"),
+        (("--no-eos", "--next", "2"), "--no-eos and --next"),
+        (("--oov", "exclude", "--next", "2"), "--oov exclude and --next"),
+        (("--by", "file", "--nbest"), "--by file and --nbest"),
+        (("--top", "1"), "--top: belongs to --nbest"),
+        (("--lm-weight", "1", "--rank"), "--lm-weight: belongs to --nbest"),
+        (("--nbest", "--top", "0"), "--top 0: must be at least 1"),
+        (("--nbest", "--word-bonus", "nan"), "--word-bonus nan: must be a finite number"),
+        (("--encoding", "latin-99"), "--encoding latin-99: not a text encoding known here"),
         (("--threads", "0"), "--threads 0"),
     ],
 )

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gencli.cli.metrics import json_line
+from gencli.cli.nbest import NbestParser, Reranker
 from gencli.cli.sample import announce_compiling
-from gencli.cli.texts import read_lines, read_whole
-from gencli.cli.totals import Totals
+from gencli.cli.score_output import (
+    NATS,
+    Scored,
+    Shown,
+    show_next,
+    show_ranked,
+    show_reranked,
+    show_scores,
+    show_summary,
+)
+from gencli.cli.texts import ARGUMENTS, Entry, read_entries
 from gencli.config import check
+from gencli.errors import CorpusError, OptionError
 
 if TYPE_CHECKING:
-    from gencli.display import PlainConsole
-    from gencli.model import Model
-    from gencli.scoring import Score
+    from gencli.codecs.codec import Codec
+    from gencli.scoring import Scorer
 
-NATS = {"e": 1.0, "2": 1 / math.log(2), "10": 1 / math.log(10)}  # one nat in the unit of each base
-READ, SHOWN = "What to score", "What to show"
-Labelled = tuple[str, str]  # what stands in the text column, the text
-
-
-@dataclass(frozen=True)
-class Shown:
-    """How scores are to be shown."""
-
-    scale: float  # from nats to the unit wanted
-    as_json: bool
-    per_token: bool
-    console: PlainConsole
-
-    @property
-    def aligned(self) -> bool:
-        """Whether a person reads along."""
-        return self.console.is_terminal
-
-    @property
-    def coloured(self) -> bool:
-        """Whether colours can stand for numbers."""
-        return self.console.colours
+READ, COUNTED, SHOWN, NBEST = "What to score", "What counts", "What to show", "N-best lists"
+NAMED = 5  # unknown symbols that a message names
+UNTIED = "the model learned lines one by one, so the line before is no help to it; train with --documents stream"
+REMEDY = "leave that out, or choose another --oov"
 
 
 def score(
@@ -60,6 +49,25 @@ def score(
     by: Annotated[
         Literal["line", "file"], typer.Option(help="What one text is, in files.", rich_help_panel=READ)
     ] = "line",
+    encoding: Annotated[str, typer.Option(help="Of files and stdin, such as latin-1.", rich_help_panel=READ)] = "utf-8",
+    carry_state: Annotated[
+        bool,
+        typer.Option(
+            "--carry-state",
+            help="The texts are one running document: each goes on from the one before.",
+            rich_help_panel=READ,
+        ),
+    ] = False,
+    oov: Annotated[
+        Literal["include", "exclude", "error"],
+        typer.Option(
+            help="Symbols the model never saw: count as <UNK>, leave out of the sums, or stop at.",
+            rich_help_panel=COUNTED,
+        ),
+    ] = "include",
+    no_eos: Annotated[
+        bool, typer.Option("--no-eos", help="Leave the end of each text out.", rich_help_panel=COUNTED)
+    ] = False,
     rank: Annotated[
         bool,
         typer.Option(
@@ -85,152 +93,164 @@ def score(
         typer.Option(help="Base of the log-probabilities; e: nats.", rich_help_panel=SHOWN),
     ] = "e",
     as_json: Annotated[bool, typer.Option("--json", help="One object of JSON a line.", rich_help_panel=SHOWN)] = False,
+    nbest: Annotated[
+        bool,
+        typer.Option(
+            "--nbest",
+            help="Read lines of id, tab, text or of id, tab, score, tab, text; rank anew within each id.",
+            rich_help_panel=NBEST,
+        ),
+    ] = False,
+    lm_weight: Annotated[
+        float | None, typer.Option(help="Weight of the log-probability. Default: 1.", rich_help_panel=NBEST)
+    ] = None,
+    word_bonus: Annotated[
+        float | None, typer.Option(help="Added for each word of a text. Default: 0.", rich_help_panel=NBEST)
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", help="Only the best N of each id.", rich_help_panel=NBEST)
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; they change nothing but time. Default: all.")] = None,
 ) -> None:
-    """Tell how likely a model finds texts, one line for each.
+    """Tell how likely a model finds texts: one line for each, at once and in their order.
 
     Columns: log-probability, tokens (with the end of the text), unknown tokens, perplexity, text.
 
-    Blank lines are skipped.
+    An empty line is scored too: by its end alone, where the model knows one.
     """
     from gencli.cli.models import open_model
+    from gencli.corpus import check_encoding
     from gencli.display import open_console
     from gencli.kernels.compile import CompileClock
 
     check(following is None or following >= 1, f"--next {following}: must be at least 1")
-    chosen = [name for name, on in (("--rank", rank), ("--summary", summary), ("--next", following)) if on]
-    check(len(chosen) <= 1, f"{' and '.join(chosen)}: give only one of them")
-    check(not (per_token and chosen), f"--per-token and {''.join(chosen)}: give only one of them")
-    shown = Shown(NATS[base], as_json, per_token, open_console(sys.stdout))
+    check(top is None or top >= 1, f"--top {top}: must be at least 1")
+    for name, weight in (("--lm-weight", lm_weight), ("--word-bonus", word_bonus)):
+        check(weight is None or math.isfinite(weight), f"{name} {weight}: must be a finite number")
+    check_together(
+        {
+            "--rank": rank, "--summary": summary, "--next": following is not None, "--nbest": nbest,
+            "--per-token": per_token, "--carry-state": carry_state, "--no-eos": no_eos, "--by file": by == "file",
+            "--oov exclude": oov == "exclude", "--lm-weight": lm_weight is not None,
+            "--word-bonus": word_bonus is not None, "--top": top is not None,
+        }
+    )  # fmt: skip
+    check_encoding(encoding)
+    console = open_console(sys.stdout)
+    shown = Shown(NATS[base], as_json, per_token, console, console.is_terminal, console.colours)
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
         loaded = open_model(model, threads)
-        groups = noted(texts_to_score(text or [], file or [], by, strip=loaded.info.documents == "line"))
+        entries = read_entries(text or [], file or [], by, encoding)
+        if nbest:
+            entries = parsed(entries)
+        if loaded.info.documents == "line" and following is None:
+            entries = stripped(entries)
         if following is not None:
-            for group in groups:
-                show_next(loaded, group, following, shown)
+            show_next(loaded, known(noted(entries), loaded.codec, strict=oov == "error"), following, shown)
+            return
+        if carry_state and loaded.info.documents == "line":
+            typer.echo(f"gencli: warning: --carry-state: {UNTIED}", err=True)
+        scorer = loaded.scorer(eos=not no_eos, carry_state=carry_state, with_oov=oov != "exclude")
+        batches = scored(scorer, noted(entries, None if carry_state or nbest else scorer), strict=oov == "error")
+        if nbest:
+            weight, bonus = 1.0 if lm_weight is None else lm_weight, word_bonus or 0.0
+            show_reranked(batches, Reranker(weight, bonus, top, shown.scale), shown)
         elif summary:
-            show_summary(loaded, groups, shown)
+            show_summary(batches, shown)
         elif rank:
-            show_ranked(loaded, groups, shown)
+            show_ranked(batches, shown)
         else:
-            show_scores(loaded, groups, shown)
+            show_scores(batches, shown)
 
 
-def noted(groups: Iterator[list[Labelled]]) -> Iterator[list[Labelled]]:
-    """The groups as they are; a note at the end where no text was in them."""
-    count = 0
+def check_together(given: dict[str, bool]) -> None:
+    """OptionError where two of the options given do not go together, or one lacks the other it belongs to."""
+    names = [name for name, is_given in given.items() if is_given]
+    views = [name for name in names if name in ("--rank", "--summary", "--next", "--nbest")]
+    check(len(views) <= 1, f"{' and '.join(views)}: give only one of them")
+    barred = {
+        "--per-token": ("--rank", "--summary", "--next", "--nbest"),
+        "--carry-state": ("--next", "--nbest"),
+        "--no-eos": ("--next",),
+        "--oov exclude": ("--next",),
+        "--by file": ("--nbest",),
+    }
+    for name, others in barred.items():
+        for other in others:
+            check(not (name in names and other in names), f"{name} and {other}: give only one of them")
+    for name in ("--lm-weight", "--word-bonus", "--top"):
+        check(name not in names or "--nbest" in names, f"{name}: belongs to --nbest; give both, or leave it out")
+
+
+def parsed(groups: Iterable[list[Entry]]) -> Iterator[list[Entry]]:
+    """Lines as the hypotheses they hold; those before a line at fault are not lost."""
+    parser = NbestParser()
+    for group in groups:
+        found: list[Entry] = []
+        fault: CorpusError | None = None
+        for entry in group:
+            try:
+                found.append(parser.parse(entry))
+            except CorpusError as error:
+                fault = error
+                break
+        if found:
+            yield found
+        if fault is not None:
+            raise fault
+
+
+def stripped(groups: Iterable[list[Entry]]) -> Iterator[list[Entry]]:
+    """The lines without the blanks around them, as the lines that a model of lines learned from; arguments as typed."""
+    for group in groups:
+        yield [entry if entry.source == ARGUMENTS else entry._replace(text=entry.text.strip()) for entry in group]
+
+
+def noted(groups: Iterable[list[Entry]], scorer: Scorer | None = None) -> Iterator[list[Entry]]:
+    """The groups as they are; at the end a note where nothing was read, and what empty texts scored by `scorer`."""
+    count = empty = 0
     for group in groups:
         count += len(group)
+        empty += sum(entry.text == "" and entry.source != ARGUMENTS for entry in group)
         yield group
     if count == 0:
-        typer.echo("nothing to score: what was given to read is empty or blank", err=True)
+        typer.echo("nothing to score: what was given to read is empty", err=True)
+    if empty and scorer is not None:
+        what = "only the end of each is scored" if scorer.scores_ends else "nothing in them is scored"
+        typer.echo(f"{empty:,} of {count:,} texts were empty: {what}", err=True)
 
 
-def texts_to_score(texts: list[str], files: list[str], by: str, strip: bool) -> Iterator[list[Labelled]]:
-    """The texts in groups that are ready to be scored; blank ones are left out.
-
-    With `strip` lines lose the blanks around them, as the lines that a model of lines learned from did.
-    """
-    from gencli.display_tables import escaped
-
-    if texts and texts != ["-"]:
-        yield [(escaped(each), each) for each in texts if each != "" or len(texts) == 1]
-    for name in files or ([] if texts and texts != ["-"] else ["-"]):
-        if by == "file":
-            whole = read_whole(name)
-            if whole.strip():
-                yield [("stdin" if name == "-" else name, whole)]
-            continue
-        for lines in read_lines(name):
-            cleaned = [line.strip() if strip else line for line in lines if line.strip()]
-            if cleaned:
-                yield [(escaped(line), line) for line in cleaned]
-
-
-def scored(model: Model, groups: Iterator[list[Labelled]]) -> Iterator[tuple[str, Score]]:
-    """Each label with its score, a group at a time."""
+def scored(scorer: Scorer, groups: Iterable[list[Entry]], strict: bool) -> Iterator[Iterator[Scored]]:
+    """The entries with their scores, in batches; under `strict` the first with an unknown symbol ends them."""
     for group in groups:
-        yield from zip((label for label, _ in group), model.scores([text for _, text in group]), strict=True)
+        done = 0
+        for scores in scorer.batches([entry.text for entry in group]):
+            pairs = zip(group[done : done + len(scores)], scores, strict=True)
+            yield all_known(pairs, scorer) if strict else pairs
+            done += len(scores)
 
 
-def show_scores(model: Model, groups: Iterator[list[Labelled]], shown: Shown) -> None:
-    """A line for each text, in their order, as soon as it is there."""
-    from gencli.display_tables import COLUMNS, score_cells, score_row, surprise_legend, surprise_text
-
-    if shown.aligned and not shown.as_json:
-        if not shown.per_token:
-            typer.echo(score_row(COLUMNS, aligned=True))
-        elif shown.coloured:
-            shown.console.print(surprise_legend())
-    for label, result in scored(model, groups):
-        if shown.as_json:
-            typer.echo(json_line(record_of(result, shown)))
-        elif not shown.per_token:
-            typer.echo(score_row(score_cells(result, label, shown.scale), shown.aligned))
-        elif shown.coloured:
-            shown.console.print(surprise_text(result.pieces, shown.scale), soft_wrap=True)
-        else:
-            typer.echo("\t".join(f"{symbol}/{logprob * shown.scale:.4f}" for symbol, logprob in result.pieces))
+def all_known(pairs: Iterable[Scored], scorer: Scorer) -> Iterator[Scored]:
+    """The pairs up to the first whose text has unknown symbols, which raises OptionError."""
+    for entry, result in pairs:
+        if result.oov:
+            raise OptionError(f"{unknown_part(entry, scorer.unknown(entry.text))}; {REMEDY}")
+        yield entry, result
 
 
-def show_ranked(model: Model, groups: Iterator[list[Labelled]], shown: Shown) -> None:
-    """All texts, the likeliest first, with what each lacks to the best; equals keep their order."""
-    from gencli.display_tables import COLUMNS, number, score_cells, score_row
-
-    results = sorted(scored(model, groups), key=lambda each: -each[1].logprob)
-    if results and shown.aligned and not shown.as_json:
-        typer.echo(score_row([COLUMNS[0], "margin", *COLUMNS[1:]], aligned=True))
-    for label, result in results:
-        margin = (result.logprob - results[0][1].logprob) * shown.scale
-        if shown.as_json:
-            typer.echo(json_line({**record_of(result, shown), "margin": margin}))
-        else:
-            cells = score_cells(result, label, shown.scale)
-            typer.echo(score_row([cells[0], number(margin), *cells[1:]], shown.aligned))
+def known(groups: Iterable[list[Entry]], codec: Codec, strict: bool) -> Iterator[Entry]:
+    """Prompts one by one; unknown symbols in one are warned of, or under `strict` raise OptionError."""
+    for group in groups:
+        for entry in group:
+            names = codec.unknown(entry.text)
+            check(not (strict and names), f"{unknown_part(entry, names)}; {REMEDY}")
+            if names:
+                typer.echo(f"gencli: warning: {unknown_part(entry, names)}; read as <UNK>", err=True)
+            yield entry
 
 
-def show_summary(model: Model, groups: Iterator[list[Labelled]], shown: Shown) -> None:
-    """One set of totals over all texts."""
-    totals = Totals()
-    for _, result in scored(model, groups):
-        totals.add(result)
-    record = {"documents": totals.documents, **figures_of(totals, shown)}
-    if shown.as_json:
-        typer.echo(json_line(record))
-        return
-    for name, value in record.items():
-        label = name.replace("_", " ")
-        number = f"{value:.4f}" if isinstance(value, float) else str(value)
-        typer.echo(f"{label:<20}{number:>16}" if shown.aligned else f"{label}\t{number}")
-
-
-def show_next(model: Model, group: list[Labelled], count: int, shown: Shown) -> None:
-    """The likeliest continuations of each text."""
-    from gencli.display_tables import next_table
-
-    for label, text in group:
-        choices = model.next(text, count)
-        if shown.as_json:
-            listed = [{"symbol": symbol, "probability": share} for symbol, share in choices]
-            typer.echo(json_line({"text": text, "next": listed}))
-            continue
-        if shown.aligned:
-            shown.console.print(next_table(choices, label))
-        else:
-            for symbol, share in choices:
-                typer.echo(f"{share:.6f}\t{symbol}\t{label}")
-
-
-def record_of(result: Score, shown: Shown) -> dict[str, Any]:
-    """A score in JSON; with --per-token its symbols too."""
-    record = {"text": result.text, **figures_of(result, shown)}
-    if shown.per_token:
-        record["per_token"] = [[symbol, logprob * shown.scale] for symbol, logprob in result.pieces]
-    return record
-
-
-def figures_of(result: Any, shown: Shown) -> dict[str, Any]:
-    """The figures of a score or of totals, by their names in JSON."""
-    names = ("tokens", "oov", "nats_per_token", "perplexity", "bits_per_character")
-    return {"logprob": result.logprob * shown.scale, **{name: getattr(result, name) for name in names}}
+def unknown_part(entry: Entry, names: list[str]) -> str:
+    """Where an entry stands and which symbols of it the vocabulary lacks, a few of them by name."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{entry.place}: the model has never seen {', '.join(map(repr, names[:NAMED]))}{more}"
