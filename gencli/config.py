@@ -12,6 +12,7 @@ from gencli.errors import OptionError
 CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
 Level = Literal["char", "word"]
 SplitName = Literal["words", "whitespace"]
+SoftmaxName = Literal["full", "adaptive"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]
 Activation = Literal["tanh", "relu"]
 Precision = Literal["float32", "bfloat16"]
@@ -149,8 +150,17 @@ class SampleConfig:
     max_length: int = 500  # tokens after the prompt
     stop: tuple[str, ...] = ()  # a sample ends before the first of these texts that it writes
     seed: int = 1
+    min_length: int = 0  # tokens after the prompt before a sample may end by itself
+    repetition_penalty: float = 1.0  # one of the last 64 tokens is drawn as if it were so many times less likely
+    allow_unk: bool = False  # whether <UNK> may be drawn
 
     def __post_init__(self) -> None:
+        check(
+            0 <= self.min_length <= self.max_length,
+            f"--min-length {self.min_length}: must lie between 0 and --max-length",
+        )
+        penalty = self.repetition_penalty
+        check(1 <= penalty < math.inf, f"--repetition-penalty {penalty}: must be 1 (off) or above")
         check(0 <= self.temperature <= 100, f"--temperature {self.temperature}: must lie between 0 and 100")
         check(self.top_k >= 0, f"--top-k {self.top_k}: must be 0 (off) or above")
         check(0 < self.top_p <= 1, f"--top-p {self.top_p}: must be above 0 and at most 1")

@@ -76,6 +76,11 @@ def settings_of(plan: Plan) -> list[tuple[str, str]]:
     if network.activation != "tanh":
         values["activation"] = network.activation
     values |= {"hidden_size": network.hidden_size, "layers": network.layers, "dropout": network.dropout}
+    if network.embedding_size:
+        values |= {"embedding_size": network.embedding_size, "tie": "yes" if network.tied else "no"}
+        values |= {"softmax": "adaptive" if network.cutoffs else "full", "input_dropout": network.input_dropout}
+    values |= {"weight_dropout": network.weight_dropout} if network.weight_dropout else {}
+    values |= {"variational": "yes"} if network.variational else {}
     values |= {"batch_size": train.batch_size, "seq_length": train.seq_length}
     values |= {"epochs": train.epochs} if train.minutes is None else {"minutes": train.minutes}
     values |= {} if train.max_steps is None else {"max_steps": train.max_steps}

@@ -82,7 +82,8 @@ class Model:
         """`n` samples, fewer where unique or novel ones cannot be found.
 
         `settings`: temperature (0.8; 0 = the likeliest), top_k (0 = all), top_p (1.0), max_length (500 tokens after the
-        prompt), stop (a tuple of texts), seed (1); see config.SampleConfig.
+        prompt), min_length (0), stop (a tuple of texts), seed (1), repetition_penalty (1.0), allow_unk (False); see
+        config.SampleConfig.
 
         Symbols of the prompt that the vocabulary lacks are left out, words read as <UNK>; with `strict` both raise
         OptionError.

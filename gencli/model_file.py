@@ -94,7 +94,8 @@ def read_model(path: Path) -> StoredModel:
 
 def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     """The NetworkConfig of its JSON form."""
-    return NetworkConfig(**{**values, "side_sizes": tuple(values["side_sizes"])})
+    tuples = {name: tuple(values.get(name, ())) for name in ("side_sizes", "cutoffs")}
+    return NetworkConfig(**{**values, **tuples})
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:

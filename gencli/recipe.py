@@ -22,6 +22,7 @@ from gencli.config import (
     NetworkConfig,
     OptimizerConfig,
     Precision,
+    SoftmaxName,
     SplitName,
     TrainConfig,
     check,
@@ -50,6 +51,12 @@ class Choices:
     layers: int | None = None
     dropout: float | None = None
     activation: Activation = "tanh"
+    embedding_size: int | None = None
+    tie: bool | None = None
+    softmax: Literal["auto"] | SoftmaxName = "auto"
+    input_dropout: float | None = None
+    weight_dropout: float = 0.0
+    variational: bool = False
     batch_size: int | None = None
     seq_length: int | None = None
     epochs: float | None = None
@@ -148,6 +155,10 @@ TABLE = (
     Defaults(math.inf, 384, 2, 0.1, 64, 96, 3, 0.002),
 )
 
+INPUT_DROPOUT = 0.2  # of words' vectors
+SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
+HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
+
 
 def make_plan(
     sources: Sequence[str],
@@ -237,16 +248,38 @@ def _pick(chosen: Any, default: Any) -> Any:
 
 
 def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfig:
-    """The network's shape: the user's word before the table's."""
+    """The network's shape: the user's word before the table's. Words have vectors, tied to the output's weights."""
+    hidden_size = _pick(choices.hidden_size, defaults.hidden_size)
+    tied = codec.level == "word" and choices.embedding_size in (None, hidden_size)
+    tied = _pick(choices.tie, tied)
+    embedding_size = _pick(choices.embedding_size, hidden_size if tied else 0)
     return NetworkConfig(
         vocabulary_size=codec.vocabulary_size,
         cell=_pick(choices.cell, "lstm"),
-        hidden_size=_pick(choices.hidden_size, defaults.hidden_size),
+        hidden_size=hidden_size,
         layers=_pick(choices.layers, defaults.layers),
         dropout=_pick(choices.dropout, defaults.dropout),
         activation=choices.activation,
         side_sizes=codec.side_sizes,
+        embedding_size=embedding_size,
+        tied=tied,
+        cutoffs=_cutoffs(choices.softmax, codec),
+        input_dropout=_pick(choices.input_dropout, INPUT_DROPOUT if tied else 0.0),
+        weight_dropout=choices.weight_dropout,
+        variational=choices.variational,
     )
+
+
+def _cutoffs(softmax: Literal["auto"] | SoftmaxName, codec: Codec) -> tuple[int, ...]:
+    """Where the adaptive softmax's tails begin: after the ids that make up 82 % and 93 % of the training text."""
+    counts = codec.counts
+    check(softmax != "adaptive" or len(counts) > 0, "--softmax adaptive: only words have it; use --level word")
+    if softmax == "full" or len(counts) == 0 or (softmax == "auto" and len(counts) <= SMALL_VOCABULARY):
+        return ()
+    covered = np.cumsum(counts) / max(sum(counts), 1)
+    edges = [int(np.searchsorted(covered, share)) + 1 for share in HEAD_SHARES]
+    check(0 < edges[0] < edges[1] < len(counts), "--softmax adaptive: the vocabulary is too small; use full")
+    return tuple(edges)
 
 
 def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> tuple[TrainConfig, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -74,10 +75,12 @@ class Sampler:
     def __init__(self, network: Network, codec: Codec, config: SampleConfig, prompt: str, with_eos: bool) -> None:
         self.network, self.codec, self.config, self.prompt = network, codec, config, prompt
         self.banned = np.zeros(codec.vocabulary_size, np.bool_)
-        self.banned[UNK] = True
+        self.banned[UNK] = not config.allow_unk
         self.banned[EOS] = not with_eos
         key = np.uint64(mix(config.seed, _USE))
-        self.rule = Rule(float(config.temperature), config.top_k, float(config.top_p), key, EOS, 0, 0.0)
+        least = config.min_length if with_eos else 0
+        penalty = math.log(config.repetition_penalty)
+        self.rule = Rule(float(config.temperature), config.top_k, float(config.top_p), key, EOS, least, penalty)
         self._read_prompt()
         _, self.joint = codec.decode_from(codec.encode(prompt, eos=False))  # where the text goes on
 

@@ -211,6 +211,7 @@ class Training:
         progress, data = self.progress, self.plan.valid_data
         valid_loss = None
         if len(data.ids):
+            self._reader.pack()
             measured = evaluate(self._reader, data, self.plan)
             valid_loss = measured if math.isfinite(measured) else None
             if valid_loss is not None and (progress.best_loss is None or valid_loss < progress.best_loss):
@@ -241,6 +242,7 @@ class Training:
         progress.sampled = done
         stream = self.plan.documents == "stream"
         config = SampleConfig(max_length=160 if stream else 80, seed=mix(self.plan.train.seed, progress.step) >> 1)
+        self._reader.pack()
         sampler = Sampler(self._reader, self.plan.codec, config, "", with_eos=not stream)
         return tuple(drawn.text for drawn in sampler.draw(range(1 if stream else 3)))
 

@@ -34,6 +34,9 @@ def sample(
     max_length: Annotated[
         int, typer.Option("-l", "--max-length", help="Most symbols after the prompt.", rich_help_panel=WHICH)
     ] = DEFAULT.max_length,
+    min_length: Annotated[
+        int, typer.Option(help="Fewest symbols after the prompt.", rich_help_panel=WHICH)
+    ] = DEFAULT.min_length,
     stop: Annotated[
         list[str] | None,
         typer.Option(metavar="TEXT", help="End a sample before this text; may be repeated.", rich_help_panel=WHICH),
@@ -60,6 +63,13 @@ def sample(
             help="Draw among the likeliest symbols that together reach this probability.", rich_help_panel=HOW
         ),
     ] = DEFAULT.top_p,
+    repetition_penalty: Annotated[
+        float,
+        typer.Option(help="Draw each of the last 64 symbols as if so many times less likely.", rich_help_panel=HOW),
+    ] = DEFAULT.repetition_penalty,
+    allow_unk: Annotated[
+        bool, typer.Option("--allow-unk", help="Let <UNK> be drawn.", rich_help_panel=HOW)
+    ] = DEFAULT.allow_unk,
     seed: Annotated[
         int, typer.Option(help="The same seed gives the same samples.", rich_help_panel=HOW)
     ] = DEFAULT.seed,
@@ -80,7 +90,9 @@ def sample(
     from gencli.files import check_writable
     from gencli.kernels.compile import CompileClock
 
-    config = SampleConfig(temperature, top_k, top_p, max_length, tuple(stop or ()), seed)
+    config = SampleConfig(
+        temperature, top_k, top_p, max_length, tuple(stop or ()), seed, min_length, repetition_penalty, allow_unk
+    )
     check(count >= 1, f"--count {count}: must be at least 1")
     if output is not None:
         check_writable(output, OptionError)

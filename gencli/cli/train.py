@@ -15,6 +15,7 @@ from gencli.config import (
     Level,
     NetworkConfig,
     OptimizerConfig,
+    SoftmaxName,
     SplitName,
     TrainConfig,
     check,
@@ -103,6 +104,40 @@ def train(
     activation: Annotated[
         Activation, typer.Option(help="The activation of --cell rnn.", rich_help_panel=NETWORK)
     ] = NETWORK_DEFAULT.activation,
+    embedding_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Units of a token's vector; 0: none, a row of a table enters directly. Default: 0, for words the "
+            "hidden size.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    tie: Annotated[
+        bool | None,
+        typer.Option(
+            "--tie/--no-tie",
+            help="Let tokens' vectors and output weights be the same. Default: for words.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    softmax: Annotated[
+        Literal["auto", SoftmaxName],
+        typer.Option(
+            help="Over a large vocabulary, adaptive is several times as fast. auto: adaptive above 4,096 words.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = "auto",
+    input_dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of tokens' vectors dropped. Default: 0, tied 0.2.", rich_help_panel=NETWORK),
+    ] = None,
+    weight_dropout: Annotated[
+        float, typer.Option(help="Share of recurrent weights dropped, step by step.", rich_help_panel=NETWORK)
+    ] = NETWORK_DEFAULT.weight_dropout,
+    variational: Annotated[
+        bool,
+        typer.Option("--variational", help="Keep a row's dropout mask for a whole window.", rich_help_panel=NETWORK),
+    ] = False,
     init_from: Annotated[
         Path | None,
         typer.Option(metavar="MODEL", help="Begin with this model's weights and vocabulary.", rich_help_panel=NETWORK),

@@ -31,6 +31,7 @@ class CharCodec:
     characters: str
     level: ClassVar[Level] = "char"
     side_sizes: ClassVar[tuple[int, ...]] = ()
+    counts: ClassVar[tuple[int, ...]] = ()
     keeps_unknown: ClassVar[bool] = False
 
     @property

@@ -30,6 +30,10 @@ class Codec(Protocol):
         """V: ids are 0 ... V - 1, <EOS> and <UNK> among them."""
 
     @property
+    def counts(self) -> Sequence[int]:
+        """How often each id was seen in training, falling from id 2 on; empty where ids have no such order."""
+
+    @property
     def side_sizes(self) -> tuple[int, ...]:
         """The number of ids of each side input; () where there is none."""
 

@@ -65,7 +65,6 @@ class Tail:
 class AdaptiveSoftmax:
     """Offers what SoftmaxOutput does. `begin` must be called with a window's targets before the pass over its rows."""
 
-    in_blocks = False
     tie_phases = 2
 
     def __init__(self, config: NetworkConfig, layout: Layout, flat: Array, halved: bool) -> None:

@@ -20,8 +20,6 @@ BLOCK_ROWS = 256  # their logits, for 17,000 words, take 18 MB
 class BlockSoftmax(SoftmaxOutput):
     """As SoftmaxOutput, but losses and all gradients in one call, between the passes of the layers."""
 
-    in_blocks = True
-
     def allocate(self, T: int, B: int) -> None:
         """Room for one block."""
         self.d_logits = np.zeros((1, min(T * B, BLOCK_ROWS), self.columns), self.bias.dtype)

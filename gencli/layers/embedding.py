@@ -102,3 +102,13 @@ def side_gradient(fed: WindowInput, d_gates: Array, d_side: Array, share: int, s
     always = np.ones_like(fed.keep)
     for ids in fed.side:
         look_up_gradient(ids, always, d_gates, d_side, first, last)
+
+
+def side_tables(layout: Layout, flat: Array) -> Array:
+    """All side tables, which lie one after another in a flat vector, as one (S, N) table."""
+    names = [name for name in layout.tensors if name.startswith("side.")]
+    columns = len(layout.view(flat, "layers.0.bias"))
+    if not names:
+        return np.zeros((0, columns), layout.dtype)
+    stacked: Array = flat[layout.places[names[0]].start : layout.places[names[-1]].stop]
+    return stacked.reshape(-1, columns)

@@ -24,7 +24,6 @@ READ_ROWS = 48  # rows whose logits are formed at a time where none are kept
 class SoftmaxOutput:
     """y = softmax(W_y a + b_y) over V ids, padded to Vp columns."""
 
-    in_blocks = False
     tie_phases = 1  # calls of `tie_gradient` that a tied embedding needs, all shares of one before any of the next
 
     def __init__(self, config: NetworkConfig, layout: Layout, flat: Array, halved: bool) -> None:
