@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gencli.network import cell_named
+from gencli.layers.block_softmax import BLOCK_ROWS
+from gencli.network import LARGE_VOCABULARY, cell_named
 from gencli.parameters import Layout
 from gencli.recipe import Plan
 from gencli.training import Training
@@ -34,7 +35,10 @@ def memory_bytes(plan: Plan) -> int:
     cell = cell_named(network.cell)
     size = Layout(network, cell, "float32").size
     units = network.hidden_size * network.layers * (cell.gates + 2 + cell.has_memory + cell.has_extra)
-    window = train.batch_size * train.seq_length * (units + network.hidden_size + network.vocabulary_size)
+    steps, V = train.batch_size * train.seq_length, network.vocabulary_size
+    logits = min(steps, BLOCK_ROWS) * V if V > LARGE_VOCABULARY else steps * V
+    logits = steps * network.cutoffs[0] if network.cutoffs else logits
+    window = steps * (units + network.hidden_size + 2 * network.embedding_size) + logits
     data = sum(tokens.ids.nbytes * 3 for tokens in (plan.train_data, plan.valid_data))
     return 4 * (6 * size + window) + data
 

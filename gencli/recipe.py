@@ -144,6 +144,7 @@ class Defaults:
     seq_length: int
     epochs: float
     lr: float
+    input_dropout: float = 0.0
 
 
 # Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
@@ -154,8 +155,13 @@ TABLE = (
     Defaults(3_000_000, 256, 2, 0.3, 64, 64, 8, 0.003),
     Defaults(math.inf, 384, 2, 0.1, 64, 96, 3, 0.002),
 )
-
-INPUT_DROPOUT = 0.2  # of words' vectors
+# The same for words, chosen on the bundled tales, tiny Shakespeare and the Brown corpus.
+WORD_TABLE = (
+    Defaults(60_000, 256, 1, 0.7, 8, 32, 18, 0.01, 0.4),
+    Defaults(400_000, 256, 1, 0.6, 16, 32, 12, 0.006, 0.3),
+    Defaults(3_000_000, 256, 1, 0.5, 32, 35, 8, 0.004, 0.2),
+    Defaults(math.inf, 512, 1, 0.3, 64, 48, 3, 0.003, 0.1),
+)
 SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
 HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
 
@@ -181,7 +187,8 @@ def make_plan(
         codec = fit_codec(_level(choices.level, options), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
-    defaults = next(row for row in TABLE if len(train_data.ids) <= row.tokens)
+    table = WORD_TABLE if codec.level == "word" else TABLE
+    defaults = next(row for row in table if len(train_data.ids) <= row.tokens)
     chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
     chosen += ["documents"] if choices.documents == "auto" else []
     if network is not None:
@@ -264,7 +271,7 @@ def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfi
         embedding_size=embedding_size,
         tied=tied,
         cutoffs=_cutoffs(choices.softmax, codec),
-        input_dropout=_pick(choices.input_dropout, INPUT_DROPOUT if tied else 0.0),
+        input_dropout=_pick(choices.input_dropout, defaults.input_dropout if embedding_size else 0.0),
         weight_dropout=choices.weight_dropout,
         variational=choices.variational,
     )

@@ -142,21 +142,21 @@ def test_dropout_masks_act_on_the_way_up_only(cell):
     batch = window(rng)
     plain = network.forward(parameters, cell, L, **batch)
     ones = [np.ones((T, B, H))] * L
-    assert_array_equal(network.forward(parameters, cell, L, **batch, masks=ones).logits, plain.logits)
+    assert_array_equal(network.forward(parameters, cell, L, **batch, masks=network.Masks(ones)).logits, plain.logits)
 
-    masked = network.forward(parameters, cell, L, **batch, masks=[*ones[:-1], np.zeros((T, B, H))])
+    masked = network.forward(parameters, cell, L, **batch, masks=network.Masks([*ones[:-1], np.zeros((T, B, H))]))
     assert_array_equal(masked.state, plain.state)
     assert_array_equal(masked.logits, np.broadcast_to(parameters["output.bias"], (T, B, V)))
 
     masks = [1.5 * ones[0], ones[1], ones[2]]  # the same as 1.5 times the weights that read layer 0 from above
-    masked = network.forward(parameters, cell, L, **batch, masks=masks)
+    masked = network.forward(parameters, cell, L, **batch, masks=network.Masks(masks))
     heavier = parameters | {"layers.1.input": 1.5 * parameters["layers.1.input"]}
     assert_allclose(masked.logits, network.forward(heavier, cell, L, **batch).logits, rtol=1e-12)
     assert_array_equal(masked.state[0], plain.state[0])
 
     masks = [np.ones((T, B, H)) for _ in range(L)]
     masks[1][2, 1] = 0.0
-    masked = network.forward(parameters, cell, L, **batch, masks=masks)
+    masked = network.forward(parameters, cell, L, **batch, masks=network.Masks(masks))
     changed = (masked.logits != plain.logits).any(axis=-1)
     assert changed[2, 1]
     assert not changed[:2].any()
@@ -208,7 +208,7 @@ def test_gradients_that_are_known_in_closed_form(cell):
     masks = [rng.integers(0, 2, (T, B, H)) * 2.0 for _ in range(L)]
 
     def loss_of(p):
-        return network.forward(p, cell, L, **batch, state=state, masks=masks).loss
+        return network.forward(p, cell, L, **batch, state=state, masks=network.Masks(masks)).loss
 
     found = network.central_differences(loss_of, parameters)
     assert found.keys() == parameters.keys()
@@ -216,7 +216,7 @@ def test_gradients_that_are_known_in_closed_form(cell):
         assert gradient.shape == parameters[name].shape
         assert np.abs(gradient).max() > 1e-4, name
 
-    logits = network.forward(parameters, cell, L, **batch, state=state, masks=masks).logits
+    logits = network.forward(parameters, cell, L, **batch, state=state, masks=network.Masks(masks)).logits
     known = softmax.cross_entropy_gradient(logits, batch["targets"], batch["weights"])
     assert_allclose(found["output.bias"], known.sum(axis=(0, 1)), rtol=1e-8, atol=1e-10)
     outputs = np.linalg.lstsq(parameters["output.weight"].T, (logits - parameters["output.bias"]).reshape(-1, V).T)[0]

@@ -7,6 +7,8 @@ T: steps, B: batch rows, V: vocabulary, H: hidden size, L: layers, G: gates, F: 
     layers.{l}.recurrent (H, G*H)   layers.{l}.input (H, G*H) for l >= 1   layers.{l}.bias (G*H,)
     layers.{l}.peephole (3, H) for the peephole-lstm alone
     output.weight (H, V)            output.bias (V,)
+
+Other forms of the tokens' side are in embeddings.py, of the output in heads.py.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.reference import cells, softmax
+from tests.reference import cells, embeddings, heads, softmax
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.integer]
@@ -36,6 +38,17 @@ class Result(NamedTuple):
     state: list[cells.State]
 
 
+class Masks(NamedTuple):
+    """Multipliers of dropout, already divided by 1 - p; None: nothing is dropped."""
+
+    outputs: Sequence[Array] | None = None  # for each layer (T, B, H): of its output on its way up, not back to itself
+    vectors: Array | None = None  # (T, B, E), of the tokens' vectors
+    recurrent: Sequence[Array] | None = None  # for each layer (H, G*H), of its recurrent weights
+
+
+NO_MASKS = Masks()
+
+
 def zero_state(layers: int, B: int, H: int) -> list[cells.State]:
     """The state before the first step of anything: (a, c) for each layer, all zero."""
     return [(np.zeros((B, H)), np.zeros((B, H))) for _ in range(layers)]
@@ -51,27 +64,28 @@ def forward(
     weights: Array,
     side: Ids | None = None,
     state: Sequence[cells.State] | None = None,
-    masks: Sequence[Array] | None = None,
+    masks: Masks = NO_MASKS,
     activation: str = "tanh",
 ) -> Result:
     """Run one window from `state` (None: zero); the state passed in is not changed.
 
-    inputs, targets, starts, weights: (T, B); side: (F, T, B). masks: for each layer a (T, B, H) multiplier of its
-    output on the way up (dropout, already divided by 1 - p); the recurrent path never sees it.
+    inputs, targets, starts, weights: (T, B); side: (F, T, B).
     Where `starts` is true, the state is zero before the step and the token look-up adds nothing; side and bias do.
     """
     p = {name: np.asarray(values, np.float64) for name, values in parameters.items()}
-    (T, B), H, V = inputs.shape, len(p["layers.0.recurrent"]), len(p["output.bias"])
+    (T, B), H, V = inputs.shape, len(p["layers.0.recurrent"]), heads.vocabulary_size(p)
     side = np.zeros((0, T, B), np.int32) if side is None else side
     if len(side) != sum(name.startswith("side.") for name in p):
         raise ValueError(f"{len(side)} side inputs given; the parameters hold another number of side tables")
     state = zero_state(layers, B, H) if state is None else list(state)
-    logits = np.empty((T, B, V))
+    if masks.recurrent is not None:
+        p |= {f"layers.{i}.recurrent": p[f"layers.{i}.recurrent"] * mask for i, mask in enumerate(masks.recurrent)}
+    rows, logits = embeddings.vectors(p), np.empty((T, B, V))
 
     for t in range(T):
         start = starts[t][:, None]  # (B, 1)
-        looked_up = p["tokens.table"][np.where(starts[t], 0, inputs[t])]
-        x_side = np.where(start, 0.0, looked_up)  # (B, G*H)
+        mask = None if masks.vectors is None else masks.vectors[t]
+        x_side = embeddings.contribution(p, rows, inputs[t], starts[t], mask)  # (B, G*H)
         output = np.empty((B, 0))  # (B, H) once layer 0 has run
         for f, ids in enumerate(side):
             x_side = x_side + p[f"side.{f}.table"][ids[t]]
@@ -87,10 +101,10 @@ def forward(
                 cell, before, gates, p[f"{name}.recurrent"], p.get(f"{name}.peephole"), activation
             )
             output = state[layer][0]
-            if masks is not None:
-                output = output * masks[layer][t]
+            if masks.outputs is not None:
+                output = output * masks.outputs[layer][t]
 
-        logits[t] = output @ p["output.weight"] + p["output.bias"]
+        logits[t] = heads.logits(p, output)
 
     loss = softmax.cross_entropy(logits, targets, weights)
     return Result(logits, loss, softmax.token_losses(logits, targets), state)
@@ -143,19 +157,25 @@ def random_parameters(
     L: int,
     side_sizes: Sequence[int] = (),
     scale: float = 0.5,
+    *,
+    embedding_size: int = 0,
+    tied: bool = False,
+    cutoffs: Sequence[int] = (),
 ) -> Parameters:
     """The canonical parameters of a network, every element normal with deviation `scale`: biases and peepholes too."""
     GH = len(cells.GATES[cell]) * H
-    shapes: dict[str, tuple[int, ...]] = {"tokens.table": (V, GH)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    if not tied:
+        shapes |= {"tokens.vectors": (V, embedding_size)} if embedding_size else {"tokens.table": (V, GH)}
     for f, size in enumerate(side_sizes):
         shapes[f"side.{f}.table"] = (size, GH)
     for layer in range(L):
         shapes[f"layers.{layer}.recurrent"] = (H, GH)
-        if layer > 0:
-            shapes[f"layers.{layer}.input"] = (H, GH)
+        below = H if layer > 0 or tied else embedding_size
+        if below:
+            shapes[f"layers.{layer}.input"] = (below, GH)
         shapes[f"layers.{layer}.bias"] = (GH,)
         if cell in cells.PEEPHOLES:
             shapes[f"layers.{layer}.peephole"] = (len(cells.PEEPHOLES[cell]), H)
-    shapes["output.weight"] = (H, V)
-    shapes["output.bias"] = (V,)
+    shapes |= heads.shapes(V, H, cutoffs)
     return {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
