@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gencli.config import SampleConfig, check
+from gencli.config import Precision, SampleConfig, check
 from gencli.errors import ModelFileError, OptionError
 from gencli.kernels.threads import Team
 from gencli.model_file import ModelInfo, StoredModel, read_model
 from gencli.network import Network
+from gencli.precision import settled_precision
 from gencli.recipe import Choices, document_hash, make_plan
 from gencli.sampling import BATCH, Drawn, Sampler
 from gencli.scoring import Score, Scorer, grouped, next_tokens
@@ -44,10 +45,10 @@ def default_threads() -> int:
 class Model:
     """A trained network with its vocabulary and history."""
 
-    def __init__(self, stored: StoredModel, threads: int | None = None) -> None:
+    def __init__(self, stored: StoredModel, threads: int | None = None, precision: Precision = "float32") -> None:
         check(threads is None or threads >= 1, f"--threads {threads}: must be at least 1")
         self.stored, self.codec = stored, stored.codec
-        self.network = Network(stored.network, Team(threads or default_threads()))
+        self.network = Network(stored.network, Team(threads or default_threads()), halved=precision == "bfloat16")
         self.network.load(stored.tensors)
 
     def __repr__(self) -> str:
@@ -164,11 +165,12 @@ class Model:
         return next_tokens(self.network, self.codec, text, k)
 
 
-def load(path: str | Path, threads: int | None = None) -> Model:
-    """The model in a file; ModelFileError where it cannot be read."""
+def load(path: str | Path, threads: int | None = None, precision: Literal["auto"] | Precision = "float32") -> Model:
+    """The model in a file; ModelFileError where it cannot be read, OptionError for a precision the processor lacks."""
+    settled = settled_precision(precision)
     stored = read_model(Path(path))
     try:
-        return Model(stored, threads)
+        return Model(stored, threads, settled)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}; the file is damaged, train the model again") from error
 

@@ -28,9 +28,10 @@ from gencli.config import (
     check,
 )
 from gencli.corpus import read_corpus, split
+from gencli.defaults import HEAD_SHARES, SMALL_VOCABULARY, Defaults, defaults_for
 from gencli.documents import Corpus, Document
 from gencli.errors import CorpusError
-from gencli.kernels.bfloat16 import SUPPORTED
+from gencli.precision import settled_precision
 
 Array = NDArray[Any]
 
@@ -132,40 +133,6 @@ def document_hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """Settings by the number of training tokens; the first row that holds the corpus applies."""
-
-    tokens: float  # up to this many
-    hidden_size: int
-    layers: int
-    dropout: float
-    batch_size: int
-    seq_length: int
-    epochs: float
-    lr: float
-    input_dropout: float = 0.0
-
-
-# Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
-TABLE = (
-    Defaults(3_000, 128, 1, 0.6, 16, 32, 60, 0.005),
-    Defaults(60_000, 256, 1, 0.7, 8, 32, 12, 0.02),
-    Defaults(400_000, 192, 1, 0.3, 32, 48, 20, 0.004),
-    Defaults(3_000_000, 256, 2, 0.3, 64, 64, 8, 0.003),
-    Defaults(math.inf, 384, 2, 0.1, 64, 96, 3, 0.002),
-)
-# The same for words, chosen on the bundled tales, tiny Shakespeare and the Brown corpus.
-WORD_TABLE = (
-    Defaults(60_000, 256, 1, 0.7, 8, 32, 18, 0.01, 0.4),
-    Defaults(400_000, 256, 1, 0.6, 16, 32, 12, 0.006, 0.3),
-    Defaults(3_000_000, 256, 1, 0.5, 32, 35, 8, 0.004, 0.2),
-    Defaults(math.inf, 512, 1, 0.3, 64, 48, 3, 0.003, 0.1),
-)
-SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
-HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
-
-
 def make_plan(
     sources: Sequence[str],
     choices: Choices,
@@ -187,14 +154,14 @@ def make_plan(
         codec = fit_codec(_level(choices.level, options), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
-    table = WORD_TABLE if codec.level == "word" else TABLE
-    defaults = next(row for row in table if len(train_data.ids) <= row.tokens)
+    defaults = defaults_for(codec.level, len(train_data.ids))
     chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
     chosen += ["documents"] if choices.documents == "auto" else []
     if network is not None:
         chosen = [name for name in chosen if not hasattr(network, name)]
     else:
         network = _network(choices, defaults, codec)
+        chosen = [name for name in chosen if name != "input_dropout" or network.embedding_size > 0]
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
     hashes = np.unique(np.array([document_hash(codec.normalised(d.text)) for d in corpus.documents], np.uint64))
     return Plan(
@@ -238,15 +205,6 @@ def _level(asked: Literal["auto"] | Level, options: CodecOptions) -> Level:
     """The level asked for; left open, words where an option speaks of them, else characters."""
     if asked == "auto":
         return "char" if options.of_words is None else "word"
-    return asked
-
-
-def _precision(asked: Literal["auto"] | Precision) -> Precision:
-    """The precision asked for, or the fastest the processor has; OptionError for one it has not."""
-    message = "--precision bfloat16: this processor has no bfloat16 dot products (AVX512_BF16); use float32"
-    check(asked != "bfloat16" or SUPPORTED, message)
-    if asked == "auto":
-        return "bfloat16" if SUPPORTED else "float32"
     return asked
 
 
@@ -307,7 +265,7 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
         max_steps=choices.max_steps,
         patience=_pick(choices.patience, 0),
         seed=seed,
-        precision=_precision(choices.precision),
+        precision=settled_precision(choices.precision),
     )
     rows, steps = choose_rows(data, asked.batch_size, asked.seq_length)
     config = TrainConfig(**{**vars(asked), "batch_size": rows, "seq_length": steps})

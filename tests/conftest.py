@@ -20,20 +20,6 @@ LONGEST = 300.0  # seconds that a process may take before it is killed
 SMALL = ("--hidden-size", "16", "--layers", "1", "--threads", "1", "-q")
 
 
-def pytest_addoption(parser):
-    """`--benchmark` runs the timings, and nothing else."""
-    parser.addoption("--benchmark", action="store_true", help="run the timings, and nothing else")
-
-
-def pytest_collection_modifyitems(config, items):
-    """Keep the tests marked `benchmark` if they were asked for, otherwise the others."""
-    wanted = config.getoption("--benchmark")
-    left_out = [item for item in items if (item.get_closest_marker("benchmark") is not None) != wanted]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
 @dataclass(frozen=True)
 class Ended:
     """What a command left behind."""

@@ -31,7 +31,7 @@ STOREYS = (
     {"model", "estimate"},
     {"sampling", "scoring", "training", "checkpoint"},
     {"model_file", "recipe", "progress"},
-    {"corpus", "figures", "optimizer", "speaker"},
+    {"corpus", "defaults", "figures", "optimizer", "precision", "speaker"},
     {"network"},
     {"batches"},
     {"codecs"},

@@ -215,7 +215,7 @@ def test_a_new_run_does_not_give_an_interrupted_one_up(gencli, interrupted):
 
 
 def test_bfloat16_is_refused_where_the_processor_lacks_it(gencli, names, monkeypatch):
-    monkeypatch.setattr("gencli.recipe.SUPPORTED", False)
+    monkeypatch.setattr("gencli.precision.SUPPORTED", False)
     assert gencli("train", names, "--precision", "bfloat16").error.startswith("--precision bfloat16: this processor")
 
 

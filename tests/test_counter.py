@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from gencli.kernels.counter import drop_out, mix, uniforms
 from tests.reference import counter as reference
@@ -18,13 +19,15 @@ KEYS = [0, 1, 2**32 - 1, 2**32, 2**63 + 12345, 2**64 - 1]
 T, B, N = 3, 5, 64
 
 
-def mask(key: int, share: float, shape: tuple[int, int, int] = (T, B, N), parts: Any = None) -> Array:
+def mask(
+    key: int, share: float, shape: tuple[int, int, int] = (T, B, N), parts: Any = None, fixed: int = 0
+) -> NDArray[np.bool_]:
     """Where drop_out leaves something of an array of ones; `parts` are the ranges of rows it is called for."""
     x = np.ones(shape, np.float32)
     for first, last in parts or [(0, shape[1])]:
-        drop_out(x, np.uint64(key), np.uint32(share * 2**32), np.float32(2.0), first, last)
+        drop_out(x, np.uint64(key), np.uint32(share * 2**32), np.float32(2.0), fixed, first, last)
     assert set(np.unique(x)) <= {np.float32(0), np.float32(2)}
-    return x != 0
+    return np.not_equal(x, 0)
 
 
 def drawn(key: int, indices: Any, positions: Any) -> Array:
@@ -87,18 +90,39 @@ def test_dropout_equals_its_twin(key: int) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_fixed_dropout_repeats_the_mask_of_the_first_step(key: int) -> None:
+    found = mask(key, 0.4, (4, B, N), fixed=1)
+    np.testing.assert_array_equal(found, np.broadcast_to(mask(key, 0.4, (1, B, N)), found.shape))
+    # Rows and units still have masks of their own.
+    assert len(np.unique(found[0], axis=0)) == B
+    assert len(np.unique(found[0], axis=1).T) > B
+
+
+def test_fixed_dropout_is_the_same_however_the_rows_are_split() -> None:
+    parts = [(3, 5), (0, 1), (1, 3)]
+    np.testing.assert_array_equal(mask(99, 0.3, parts=parts, fixed=1), mask(99, 0.3, fixed=1))
+
+
 def test_dropout_is_the_same_however_the_rows_are_split() -> None:
     whole = mask(99, 0.3)
     for parts in ([(0, 2), (2, 5)], [(3, 5), (0, 1), (1, 1), (1, 3)], [(b, b + 1) for b in range(B)]):
         np.testing.assert_array_equal(mask(99, 0.3, parts=parts), whole)
     untouched = np.ones((T, B, N), np.float32)
-    drop_out(untouched, np.uint64(99), np.uint32(2**31), np.float32(2), 1, 3)
+    drop_out(untouched, np.uint64(99), np.uint32(2**31), np.float32(2), 0, 1, 3)
     assert (untouched[:, [0, 3, 4]] == 1).all()
 
 
 def test_dropout_of_a_wider_or_longer_array_begins_alike() -> None:
     """The bits name the place, not the memory: padding or a shorter window does not move a mask."""
     np.testing.assert_array_equal(mask(5, 0.5, (2, 4, 32)), mask(5, 0.5, (3, 5, 64))[:2, :4, :32])
+
+
+def test_float64_is_dropped_where_float32_is() -> None:
+    """The checks of gradients see the masks of training."""
+    x = np.ones((T, B, N))
+    drop_out(x, np.uint64(7), np.uint32(0.3 * 2**32), np.float64(1.25), 0, 0, B)
+    np.testing.assert_array_equal(x, np.where(mask(7, 0.3), 1.25, 0))
 
 
 def test_dropout_differs_between_keys_steps_rows_and_units() -> None:
@@ -132,5 +156,5 @@ def test_dropout_scales_what_it_keeps_and_overwrites_what_it_drops() -> None:
     x = np.random.default_rng(0).standard_normal((T, B, N)).astype(np.float32)
     x[0, 0, :] = np.nan
     before, kept = x.copy(), mask(4, 0.25)
-    drop_out(x, np.uint64(4), np.uint32(2**30), np.float32(1.5), 0, B)
+    drop_out(x, np.uint64(4), np.uint32(2**30), np.float32(1.5), 0, 0, B)
     np.testing.assert_array_equal(x, np.where(kept, before * np.float32(1.5), 0))

@@ -1,4 +1,6 @@
-"""Every cell's losses and gradients in float64 against the NumPy twin and its central differences."""
+"""Losses and gradients in float64 against the NumPy twin and its central differences: every cell, every kind of input
+and output side; and the same bits however the work is shared out.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +10,24 @@ import numpy as np
 import pytest
 
 from gencli.config import CellName, NetworkConfig
-from tests.network_cases import random_batch, random_network, random_state, reference_state
-from tests.reference import network as reference
+from gencli.kernels.bfloat16 import SUPPORTED
+from tests.network_cases import (
+    KINDS,
+    H,
+    V,
+    batch_for,
+    compare_gradients,
+    expect_the_twins,
+    masks_of,
+    random_batch,
+    random_network,
+    random_tensors,
+    twin_result,
+)
 
 CASES = [(cell, "tanh") for cell in get_args(CellName)] + [("rnn", "relu")]
-RELATIVE = 1e-6  # of a gradient's largest element
-
-
-def twin_result(network: Any, tensors: Any, batch: Any, state: Any) -> Any:
-    """The twin's forward pass on the same window."""
-    config, sides = network.config, batch.side if len(batch.side) else None
-    fields = (batch.inputs, batch.targets, batch.starts, batch.weights.astype(np.float64))
-    return reference.forward(
-        tensors, config.cell, config.layers, *fields, side=sides, state=state, activation=config.activation
-    )
+needs_bfloat16 = pytest.mark.skipif(not SUPPORTED, reason="this processor has no bfloat16 dot products (AVX512_BF16)")
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.mark.parametrize(("cell", "activation"), CASES)
@@ -29,33 +35,45 @@ def twin_result(network: Any, tensors: Any, batch: Any, state: Any) -> Any:
 def test_gradients_equal_central_differences(cell: Any, activation: Any, layers: int, threads: int) -> None:
     config = NetworkConfig(6, cell=cell, hidden_size=5, layers=layers, activation=activation, side_sizes=(3, 4))
     network = random_network(config, seed=layers, threads=threads)
-    batch = random_batch(np.random.default_rng(7), T=4, B=3, V=6, side_sizes=(3, 4))
-    state = random_state(network, 3)
-    before = reference_state(network, state)
-    tensors = network.tensors()
-    expected = twin_result(network, tensors, batch, before)
+    expect_the_twins(network, random_batch(np.random.default_rng(7), T=4, B=3, V=6, side_sizes=(3, 4)))
 
-    losses = network.learn(batch, state, key=0)
 
-    np.testing.assert_allclose(losses, expected.token_losses, rtol=1e-9)
-    after = reference_state(network, state)
-    np.testing.assert_allclose([a for a, _ in after], [a for a, _ in expected.state], rtol=1e-9, atol=1e-12)
-    if network.cell.has_memory:
-        np.testing.assert_allclose([c for _, c in after], [c for _, c in expected.state], rtol=1e-9, atol=1e-12)
-    slopes = reference.central_differences(lambda values: twin_result(network, values, batch, before).loss, tensors)
-    gradients = network.layout.plain(network.gradient)
-    assert gradients.keys() == slopes.keys()
+@EVERY_KIND
+@pytest.mark.parametrize(("layers", "threads"), [(1, 1), (3, 2)])
+def test_gradients_of_every_kind_equal_central_differences(kind: str, layers: int, threads: int) -> None:
+    settings, in_blocks = KINDS[kind]
+    config = NetworkConfig(V, hidden_size=H, layers=layers, side_sizes=(3, 4), **settings)
+    network = random_network(config, seed=layers, threads=threads, in_blocks=in_blocks)
+    expect_the_twins(network, batch_for(config, seed=8), sample=12)
+    expect_the_twins(network, batch_for(config, seed=9, T=4), sample=4)  # arrays of the window before are used again
+
+
+def test_a_gradient_of_zero_and_swapped_tails_would_be_found() -> None:
+    """The comparison of these files must be able to fail."""
+    slopes = random_tensors(NetworkConfig(V, hidden_size=H, **KINDS["tied, adaptive"].settings))
+    compare_gradients(slopes, slopes)
     for name, slope in slopes.items():
-        largest = np.abs(slope).max()
-        assert largest > 1e-6, f"{name}: the case does not exercise it"
-        np.testing.assert_allclose(gradients[name], slope, rtol=RELATIVE, atol=RELATIVE * largest, err_msg=name)
+        with pytest.raises(AssertionError, match=name.replace(".", r"\.")):
+            compare_gradients(slopes | {name: np.zeros_like(slope)}, slopes)
+        slightly_wrong = slope * (1 + 1e-5 * (np.arange(slope.size).reshape(slope.shape) == np.abs(slope).argmax()))
+        with pytest.raises(AssertionError, match=name.replace(".", r"\.")):
+            compare_gradients(slopes | {name: slightly_wrong}, slopes)
+    for part in ("projection", "weight", "bias"):
+        one, other = (f"output.tail.{i}.{part}" for i in (1, 2))
+        with pytest.raises(AssertionError, match=r"output\.tail\.1"):
+            compare_gradients(slopes | {one: slopes[other], other: slopes[one]}, slopes)
+    without = {name: slope for name, slope in slopes.items() if name != "output.tail.2.bias"}
+    with pytest.raises(AssertionError):
+        compare_gradients(without, slopes)
 
 
 @pytest.mark.parametrize("cell", get_args(CellName))
-def test_padding_stays_zero_in_parameters_and_gradients(cell: Any) -> None:
-    config = NetworkConfig(6, cell=cell, hidden_size=7, layers=2)
-    network = random_network(config)
-    network.learn(random_batch(np.random.default_rng(3), T=5, B=4, V=6), network.state(4), key=0)
+@EVERY_KIND
+def test_padding_stays_zero_in_parameters_and_gradients(cell: Any, kind: str) -> None:
+    settings, in_blocks = KINDS[kind]
+    config = NetworkConfig(V, cell=cell, hidden_size=H, layers=2, **settings)
+    network = random_network(config, in_blocks=in_blocks)
+    network.learn(random_batch(np.random.default_rng(3), T=5, B=4, V=V), network.state(4), key=0)
     layout = network.layout
     for flat in (network.flat, network.gradient):
         np.testing.assert_array_equal(layout.lay(layout.plain(flat)), flat)
@@ -88,25 +106,49 @@ def test_windows_with_carried_state_equal_one_long_run(cell: Any) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
+def bits_with_threads(threads: int, config: NetworkConfig, batch: Any, **options: Any) -> list[bytes]:
+    """All that learning a window and reading it give."""
+    network = random_network(config, threads=threads, dtype=np.float32, **options)
+    rows = batch.inputs.shape[1]
+    learned = network.learn(batch, network.state(rows), key=99).tobytes(), network.gradient.tobytes()
+    state = network.state(rows)
+    read = network.losses(batch, state).tobytes(), state.hidden.tobytes(), state.memory.tobytes()
+    network.team.close()
+    return [*learned, *read]
+
+
 @pytest.mark.parametrize("cell", get_args(CellName))
 def test_the_same_bits_with_one_two_and_three_threads(cell: Any) -> None:
     config = NetworkConfig(30, cell=cell, hidden_size=72, layers=2, dropout=0.3, side_sizes=(5,))
     batch = random_batch(np.random.default_rng(13), T=9, B=17, V=30, side_sizes=(5,))
-    results = []
-    for threads in (1, 2, 3):
-        network = random_network(config, threads=threads, dtype=np.float32)
-        losses = network.learn(batch, network.state(17), key=99)
-        results.append((losses.tobytes(), network.gradient.tobytes()))
+    one, two, three = (bits_with_threads(threads, config, batch) for threads in (1, 2, 3))
+    assert one == two == three
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("halved", [False, pytest.param(True, marks=needs_bfloat16)])
+def test_every_kind_gives_the_same_bits_with_one_two_and_three_threads(kind: str, halved: bool) -> None:
+    """Blocks of 256 rows, of which the window has more; shares of tails with many rows, one, and none."""
+    settings, in_blocks = KINDS[kind]
+    dropouts: dict[str, Any] = {"dropout": 0.3, "weight_dropout": 0.2, "variational": True}
+    if "embedding_size" in settings:
+        dropouts["input_dropout"] = 0.1
+    config = NetworkConfig(V, hidden_size=H, layers=2, side_sizes=(5,), **dropouts, **settings)
+    batch = random_batch(np.random.default_rng(14), T=17, B=19, V=V, side_sizes=(5,))
+    batch.targets[batch.targets >= 25] = 8  # the last tail of the last kind keeps a single row
+    batch.targets[3, 10] = 30
+    results = [bits_with_threads(n, config, batch, in_blocks=in_blocks, halved=halved) for n in (1, 2, 3)]
     assert results[0] == results[1] == results[2]
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
-    network = random_network(NetworkConfig(9, hidden_size=64, dropout=0.25), dtype=np.float32)
-    ones = np.ones((50, 8, 64), np.float32)
-    network._drop(ones, 12345, 0, 0, 8)
-    assert set(np.unique(ones)) == {np.float32(0), np.float32(1 / 0.75)}
-    # 25,600 draws: four standard deviations are 0.011.
-    assert abs((ones == 0).mean() - 0.25) < 0.011
-    again = np.ones((50, 8, 64), np.float32)
-    network._drop(again, 12346, 0, 0, 8)
-    assert 0.5 < (ones == again).mean() < 0.75  # another key, another mask: equal with probability 0.625
+    config = NetworkConfig(9, hidden_size=64, embedding_size=64, dropout=0.25, input_dropout=0.5, weight_dropout=0.1)
+    network = random_network(config, dtype=np.float32)
+    every: list[Any] = [masks_of(network, 50, 8, key) for key in (12345, 12346)]
+    pairs = [[masks.outputs[0], masks.vectors, masks.recurrent[0]] for masks in every]
+    for share, mask, other in zip((0.25, 0.5, 0.1), *pairs, strict=True):
+        assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / (1 - share))}
+        # 16,384 draws or more: four standard deviations are 0.016 at most.
+        assert abs((mask == 0).mean() - share) < 0.016
+        alike = share**2 + (1 - share) ** 2
+        assert abs((mask == other).mean() - alike) < 0.016  # another key, an unrelated mask

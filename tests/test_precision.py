@@ -231,14 +231,14 @@ def test_auto_is_bfloat16_and_both_words_lead_to_the_same_weights(begin: Any) ->
 def test_the_plan_records_the_precision_that_was_settled_on(
     names_file: Any, monkeypatch: Any, supported: bool, asked: Any, precision: str
 ) -> None:
-    monkeypatch.setattr("gencli.recipe.SUPPORTED", supported)
+    monkeypatch.setattr("gencli.precision.SUPPORTED", supported)
     plan = make_plan([str(names_file)], Choices(precision=asked))
     assert plan.train.precision == precision
     assert plan.choices.precision == asked
 
 
 def test_bfloat16_is_refused_where_it_is_not_supported(names_file: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("gencli.recipe.SUPPORTED", False)
+    monkeypatch.setattr("gencli.precision.SUPPORTED", False)
     with pytest.raises(OptionError) as caught:
         make_plan([str(names_file)], Choices(precision="bfloat16"))
     message = str(caught.value)
@@ -251,7 +251,7 @@ def test_bfloat16_is_refused_where_it_is_not_supported(names_file: Any, monkeypa
 def test_a_run_begun_in_float32_resumes_in_it_where_bfloat16_is_supported(begin: Any, monkeypatch: Any) -> None:
     expected = to_the_end(begin(output="whole.safetensors", precision="float32"))
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("gencli.recipe.SUPPORTED", False)
+        elsewhere.setattr("gencli.precision.SUPPORTED", False)
         run = until(begin(precision="auto"), 5)
     assert run.plan.train.precision == "float32"
     again = resumed(run)
@@ -263,6 +263,6 @@ def test_a_run_begun_in_float32_resumes_in_it_where_bfloat16_is_supported(begin:
 def test_a_run_begun_in_bfloat16_does_not_go_on_in_float32(begin: Any, monkeypatch: Any) -> None:
     run = until(begin(precision="auto"), 5)
     assert run.plan.train.precision == "bfloat16"
-    monkeypatch.setattr("gencli.recipe.SUPPORTED", False)
+    monkeypatch.setattr("gencli.precision.SUPPORTED", False)
     with pytest.raises(OptionError, match="bfloat16"):
         resumed(run)

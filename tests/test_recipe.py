@@ -11,9 +11,10 @@ import pytest
 from gencli import estimate as estimating
 from gencli.codecs.codec import UNK
 from gencli.corpus import read_corpus
+from gencli.defaults import TABLE
 from gencli.errors import CorpusError, OptionError
 from gencli.progress import Step
-from gencli.recipe import TABLE, Choices, document_hash, make_plan
+from gencli.recipe import Choices, document_hash, make_plan
 from tests.reference import network as reference
 
 GIVEN = {

@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
     @property
     def vocabulary_size(self) -> int:
-        return self.plain.shape[1]
+        return int(self.plain.shape[1])
 
     @property
     def logits(self) -> Array:
@@ -71,11 +71,12 @@ def losses_and_gradients(case: Case, scale: float, first: int = 0, last: int = B
     return losses, d_logits
 
 
-def losses_alone(case: Case, first: int = 0, last: int = B) -> Array:
-    """token_losses; guards in other rows."""
-    losses, scratch = np.full((T, B), GUARD, np.float32), np.full((1, B, len(case.bias)), np.nan, np.float32)
-    head = (case.x, H, case.weights, case.bias, case.vocabulary_size)
-    token_losses(*head, case.targets, losses, scratch, first, last)
+def losses_alone(case: Case, first: int = 0, last: int = T * B, room: int = 5) -> Array:
+    """token_losses of all T * B rows in one run, the logits of `room` rows at a time; guards in other rows."""
+    losses, scratch = np.full(T * B, GUARD, np.float32), np.full((room + 2, len(case.bias)), np.nan, np.float32)
+    head = (H, case.weights, case.bias, case.vocabulary_size)
+    token_losses(case.x.reshape(1, T * B, X), *head, case.targets.ravel(), losses, scratch[1:-1], first, last)
+    assert np.isnan(scratch[[0, -1]]).all()
     return losses
 
 
@@ -136,16 +137,24 @@ def test_a_hopeless_target_costs_the_distance_to_the_best() -> None:
 @pytest.mark.parametrize(("first", "last"), RANGES)
 def test_any_range_of_rows_gives_the_same_bits_and_touches_no_other(first: int, last: int) -> None:
     case = random_case(50)
-    whole = (logits_of(case), *losses_and_gradients(case, 0.25), losses_alone(case))
-    part = (
-        logits_of(case, first, last),
-        *losses_and_gradients(case, 0.25, first, last),
-        losses_alone(case, first, last),
-    )
+    whole = (logits_of(case), *losses_and_gradients(case, 0.25))
+    part = (logits_of(case, first, last), *losses_and_gradients(case, 0.25, first, last))
     others = np.delete(np.arange(B), slice(first, last))
     for found, expected in zip(part, whole, strict=True):
         assert found[:, first:last].tobytes() == expected[:, first:last].tobytes()
         assert (found[:, others] == GUARD).all()
+
+
+@pytest.mark.parametrize("room", [1, 2, 4, 13, 21, 48])
+def test_losses_alone_are_the_same_bits_for_any_range_and_any_room(room: int) -> None:
+    """Rooms that the range fills once, many times, in part, and with one row left over."""
+    case = random_case(50)
+    whole = losses_alone(case)
+    for first in range(0, T * B, 4):
+        for last in (first, first + 1, (first + T * B) // 2, T * B):
+            found = losses_alone(case, first, last, room)
+            assert found[first:last].tobytes() == whole[first:last].tobytes()
+            assert (np.delete(found, slice(first, last)) == GUARD).all()
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
@@ -157,4 +166,4 @@ def test_logits_that_are_not_finite_show_in_the_loss_of_their_own_row(poison: fl
     expected = np.zeros((T, B), bool)
     expected[1, 4] = True
     np.testing.assert_array_equal(~np.isfinite(losses), expected)
-    np.testing.assert_array_equal(~np.isfinite(losses_alone(case)), expected)
+    np.testing.assert_array_equal(~np.isfinite(losses_alone(case)), expected.ravel())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from gencli.cli.metrics import json_line
-from gencli.config import SampleConfig, check
+from gencli.config import Precision, SampleConfig, check
 from gencli.errors import OptionError
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ def sample(
     threads: Annotated[
         int | None, typer.Option(help="Threads; they change nothing but time. Default: all.", rich_help_panel=HOW)
     ] = None,
+    precision: Annotated[
+        Literal["auto", Precision],
+        typer.Option(
+            help="Of the products; bfloat16 is faster where the processor has it, auto takes it.", rich_help_panel=HOW
+        ),
+    ] = "float32",
     as_json: Annotated[
         bool,
         typer.Option("--json", help="One object of JSON a line, log-probabilities in nats.", rich_help_panel=OUTPUT),
@@ -99,7 +105,7 @@ def sample(
         check(output.resolve() != model.resolve(), f"-o {output}: is the model itself; name another file")
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
-        loaded = open_model(model, threads)
+        loaded = open_model(model, threads, precision)
         unknown = [] if strict else loaded.unknown(prompt)
         if unknown:
             names = ", ".join(repr(symbol) for symbol in unknown)

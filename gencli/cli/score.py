@@ -23,7 +23,7 @@ from gencli.cli.score_output import (
     show_summary,
 )
 from gencli.cli.texts import ARGUMENTS, Entry, read_entries
-from gencli.config import check
+from gencli.config import Precision, check
 from gencli.errors import CorpusError, OptionError
 
 if TYPE_CHECKING:
@@ -111,6 +111,10 @@ def score(
         int | None, typer.Option(metavar="N", help="Only the best N of each id.", rich_help_panel=NBEST)
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; they change nothing but time. Default: all.")] = None,
+    precision: Annotated[
+        Literal["auto", Precision],
+        typer.Option(help="Of the products; bfloat16 is faster where the processor has it, auto takes it."),
+    ] = "float32",
 ) -> None:
     """Tell how likely a model finds texts: one line for each, at once and in their order.
 
@@ -140,7 +144,7 @@ def score(
     shown = Shown(NATS[base], as_json, per_token, console, console.is_terminal, console.colours)
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
-        loaded = open_model(model, threads)
+        loaded = open_model(model, threads, precision)
         entries = read_entries(text or [], file or [], by, encoding)
         if nbest:
             entries = parsed(entries)

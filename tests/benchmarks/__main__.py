@@ -1,66 +1,80 @@
-"""`python -m tests.benchmarks`: gencli beside PyTorch on this machine, now: training, sampling, scoring."""
+"""`python -m tests.benchmarks`: gencli on this machine, now, beside PyTorch and beside what the processor can do."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
 import time
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
-import numpy as np
-
-from gencli.kernels.bfloat16 import SUPPORTED
 from gencli.kernels.compile import processor
-from tests.benchmarks.compare import Row, compare
-from tests.benchmarks.jobs import SAMPLING, SCORING, THREADS, TRAINING, Job
+from tests.benchmarks import inference, memory, phases, processors, start, threads, training
+from tests.benchmarks.blas import CORE
+
+SECTIONS: dict[str, Callable[[int], Iterator[str]]] = {
+    "train": training.section,
+    "sample": inference.sampling,
+    "score": inference.scoring,
+    "phases": phases.section,
+    "threads": threads.section,
+    "memory": memory.section,
+    "start": start.section,
+    "processors": processors.section,
+}
+ROUNDS = 5
+BUSY = 0.3  # a load above it is somebody else's work
 
 
-def useful_flops(job: Job) -> float:
-    """Multiplications and additions a token that training cannot do without: the first layer's input is a look-up."""
-    gates = {"lstm": 4, "gru": 3, "rnn": 1}[job.cell]
-    forward = gates * job.H * job.H * (2 * job.L - 1) + job.H * job.V
-    return 6.0 * forward
+def processor_name() -> str:
+    """The processor as the system names it, and as Numba does."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{named[0] if named else platform.machine()} ({processor()[0]}), {os.cpu_count()} processors"
 
 
-def product_peak() -> float:
-    """NumPy's float32 product of large squares, GFLOP/s with all threads."""
-    n = 2048
-    a = np.random.default_rng(0).standard_normal((n, n), dtype=np.float32)
-    best = 0.0
-    for _ in range(6):
-        began = time.perf_counter()
-        a @ a
-        best = max(best, 2 * n**3 / (time.perf_counter() - began) / 1e9)
-    return best
+def header() -> Iterator[str]:
+    """The machine and the versions that the figures are of."""
+    names = ["numpy", "numba", "llvmlite"] + (["torch"] if find_spec("torch") else [])
+    versions = [f"{name} {version(name)}" for name in names]
+    yield processor_name()
+    yield f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {', '.join(versions)}"
+    if os.environ.get(CORE):
+        yield f"{CORE}={os.environ[CORE]} is set here; numpy's peak is measured without it."
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > BUSY:
+        yield f"The machine was busy before this began: a load of {load:.1f}. Figures are lower than they could be."
 
 
-def line(row: Row, peak: float) -> str:
-    """One line of the table."""
-    cells = [f"{row.job!s:36}"]
-    for kind in (("ours", False), ("ours", True), ("theirs", False), ("theirs", True)):
-        cells.append(f"{row.rates[kind]:11,.0f}" if kind in row.rates else f"{'-':>11}")
-    for halved in (False, True):
-        ratio = row.ratio(halved)
-        cells.append(f"{ratio:6.2f}x" if ratio else f"{'-':>7}")
-    if row.job.task == "train":
-        cells.append(f"{row.rates['ours', False] * useful_flops(row.job) / 1e9 / peak:7.0%}")
-    return " ".join(cells)
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; all unless named")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of each contender (default %(default)s)")
+    told = parser.parse_args()
+    unknown = [name for name in told.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"{', '.join(unknown)}: no such section; there are {', '.join(SECTIONS)}")
+    if told.rounds < 1:
+        parser.error(f"--rounds {told.rounds}: must be at least 1")
+    return told
 
 
 def main() -> None:
-    """Print the table."""
-    names = ["numba", "numpy"] + (["torch"] if find_spec("torch") else [])
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    peak = product_peak()
-    print(f"{processor()[0]}, {THREADS} threads, Python {platform.python_version()}, {versions}")
-    print(
-        f"numpy's float32 product of 2048 x 2048: {peak:.0f} GFLOP/s. Tokens a second, medians of interleaved rounds."
-    )
-    print("16: products in bfloat16, PyTorch's autocast; ratios to PyTorch's float32; of peak: float32 useful work.\n")
-    print(f"{'':36} {'gencli':>11} {'gencli 16':>11} {'PyTorch':>11} {'PyTorch 16':>11} {'ratio':>7} {'16':>7} of peak")
-    for jobs in (TRAINING, SAMPLING, SCORING):
-        for row in compare(jobs, halved=SUPPORTED):
-            print(line(row, peak), flush=True)
+    """Print the sections asked for, a line as soon as it is measured."""
+    told = parse()
+    began = time.perf_counter()
+    for line in header():
+        print(line)
+    for name in told.sections or SECTIONS:
+        print(flush=True)
+        for line in SECTIONS[name](told.rounds):
+            print(line, flush=True)
+    print(f"\n{told.rounds} rounds, {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,70 +1,72 @@
-"""gencli and PyTorch take turns at the same jobs, each in a process of its own; medians of interleaved rounds."""
+"""gencli beside PyTorch: who takes part in the comparison of a job, and what comes out of it."""
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
+from gencli.kernels.bfloat16 import SUPPORTED
+from tests.benchmarks.blas import peak
 from tests.benchmarks.jobs import Job
+from tests.benchmarks.turns import Contender, interleave, ratio
 
-SECONDS = 0.6  # of each side in each round
+OURS, OURS_16, THEIRS, THEIRS_16, PEAK = "gencli", "gencli bf16", "PyTorch", "autocast", "numpy"
+CAPTION = (
+    "bf16: products in bfloat16; autocast: PyTorch's bfloat16. Medians of interleaved rounds;\n"
+    "ratios are medians of the rounds' own."
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table; rates in tokens a second, by (side, halved)."""
+    """What was measured of one job: by contender, tokens a second in each round (of PEAK, operations a second)."""
 
     job: Job
-    rates: dict[tuple[str, bool], float]
+    rates: dict[str, list[float]]
 
-    def ratio(self, halved: bool = False, against_halved: bool = False) -> float | None:
-        """gencli's rate over PyTorch's."""
-        ours, theirs = self.rates.get(("ours", halved)), self.rates.get(("theirs", against_halved))
-        return ours / theirs if ours and theirs else None
+    def rate(self, contender: str) -> float | None:
+        """The median of the rounds; None where that contender did not take part."""
+        return statistics.median(self.rates[contender]) if contender in self.rates else None
 
+    def ratio(self, above: str, below: str) -> float | None:
+        """How many times as fast as `below` is `above`."""
+        if above not in self.rates or below not in self.rates:
+            return None
+        return ratio(self.rates[above], self.rates[below])
 
-class Worker:
-    """A process that does jobs when asked."""
+    def useful(self, contender: str) -> float | None:
+        """Useful floating-point operations a second."""
+        rate = self.rate(contender)
+        return None if rate is None else rate * self.job.flops
 
-    def __init__(self, side: str) -> None:
-        self.side = side
-        command = [sys.executable, "-m", "tests.benchmarks.worker", side]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def rate(self, job: Job) -> float:
-        """Tokens a second over about SECONDS of a job."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"job": asdict(job), "seconds": SECONDS}) + "\n")
-        self.process.stdin.flush()
-        return float(json.loads(self.process.stdout.readline()))
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
+    def share_of_peak(self, contender: str) -> float | None:
+        """Useful operations over numpy's large product in the same rounds."""
+        times = self.ratio(contender, PEAK)
+        return None if times is None else times * self.job.flops
 
 
-def compare(jobs: Sequence[Job], rounds: int = 5, halved: bool = True) -> list[Row]:
-    """A row for each job; PyTorch's rates are missing where it is not installed.
+def contenders(job: Job, against_peak: bool = False) -> dict[str, Contender]:
+    """All who take part; autocast only in training, which is what it is for.
 
-    With `halved` also gencli's bfloat16, and for training PyTorch's bfloat16 autocast.
+    PyTorch is missing where it is not installed, bfloat16 where the processor has no such products.
     """
-    sides = ["ours", "theirs"] if find_spec("torch") else ["ours"]
-    rows = []
-    for job in jobs:
-        kinds = [(side, False) for side in sides]
-        kinds += [(side, True) for side in sides if halved and (side == "ours" or job.task == "train")]
-        workers = {kind: Worker(kind[0]) for kind in kinds}
-        measured: dict[tuple[str, bool], list[float]] = {kind: [] for kind in kinds}
-        for _ in range(rounds):
-            for kind, worker in workers.items():
-                measured[kind].append(worker.rate(replace(job, halved=kind[1])))
-        for worker in workers.values():
-            worker.close()
-        rows.append(Row(job, {kind: statistics.median(rates) for kind, rates in measured.items()}))
-    return rows
+    halved = replace(job, halved=True)
+    taking_part = {OURS: Contender("ours", job)}
+    if SUPPORTED:
+        taking_part[OURS_16] = Contender("ours", halved)
+    if find_spec("torch"):
+        taking_part[THEIRS] = Contender("theirs", job)
+        if SUPPORTED and job.task == "train":
+            taking_part[THEIRS_16] = Contender("theirs", halved)
+    if against_peak:
+        taking_part[PEAK] = peak(job.threads)
+    return taking_part
+
+
+def compare(jobs: Sequence[Job], rounds: int, against_peak: bool = False) -> list[Row]:
+    """A row for each job, all of them in the same rounds; with `against_peak` numpy's product takes part too."""
+    everyone = {(job, name): one for job in jobs for name, one in contenders(job, against_peak).items()}
+    rates = interleave(everyone, rounds)
+    return [Row(job, {name: found for (of, name), found in rates.items() if of == job}) for job in jobs]

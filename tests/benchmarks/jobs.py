@@ -1,50 +1,75 @@
-"""What is compared, and the data that both sides use."""
+"""What is compared, and the data that all sides use."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+
+from gencli.config import CellName
 
 THREADS = 2
 LEARNING_RATE = 1e-3
 SAMPLED = 50  # tokens a stream in one run of a sampling job
 LINES = 10_000
+SQUARE = 2048  # rows and columns of the product whose speed counts as the machine's peak
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A task on a network: V symbols, L layers of H units, B rows, T steps; `halved`: products in bfloat16."""
+    """A task on a network: V symbols, L layers of H units, B rows, T steps; `halved`: products in bfloat16.
 
-    task: Literal["train", "sample", "score"]
-    cell: str
+    The task `product` is one matrix product alone, of (B, H) with (H, V), T times.
+    """
+
+    task: Literal["train", "sample", "score", "product"]
+    cell: CellName
     V: int
     H: int
     L: int
     B: int
     T: int = 1
     halved: bool = False
+    threads: int = THREADS
+    dropout: float = 0.0
 
     def __str__(self) -> str:
+        if self.task == "product":
+            return f"({self.B}, {self.H}) x ({self.H}, {self.V})"
         rows = f"B{self.B} T{self.T}" if self.task == "train" else f"streams {self.B}" if self.task == "sample" else ""
-        return f"{self.task} {self.cell.upper()} V{self.V} H{self.H} L{self.L} {rows}".rstrip()
+        return f"{self.cell.upper()} V{self.V} H{self.H} L{self.L} {rows}".rstrip()
+
+    @property
+    def flops(self) -> float:
+        """Multiplications and additions that a token of training, or a whole product, cannot do without.
+
+        Of a network's products that is forward, gradient of the input, gradient of the weights, for all but the first
+        layer's input, which is a look-up.
+        """
+        if self.task == "product":
+            return 2.0 * self.B * self.H * self.V * self.T
+        return 6.0 * (GATES[self.cell] * self.H * self.H * (2 * self.L - 1) + self.H * self.V)
 
 
-TRAINING = (
-    Job("train", "lstm", 27, 64, 1, 32, 32),
-    Job("train", "lstm", 65, 128, 2, 50, 50),
-    Job("train", "lstm", 65, 256, 2, 64, 64),
-    Job("train", "lstm", 65, 512, 2, 64, 64),
-    Job("train", "gru", 65, 256, 2, 64, 64),
-    Job("train", "rnn", 65, 256, 2, 64, 64),
-)
-SAMPLING = (
-    Job("sample", "lstm", 65, 64, 1, 1),
-    Job("sample", "lstm", 65, 256, 2, 1),
-    Job("sample", "lstm", 65, 256, 2, 256),
-)
+LSTM_64 = Job("train", "lstm", 27, 64, 1, 32, 32)
+LSTM_128 = Job("train", "lstm", 65, 128, 2, 50, 50)
+LSTM_256 = Job("train", "lstm", 65, 256, 2, 64, 64)
+LSTM_512 = Job("train", "lstm", 65, 512, 2, 64, 64)
+GRU_256 = replace(LSTM_256, cell="gru")
+RNN_256 = replace(LSTM_256, cell="rnn")
+TRAINING = (LSTM_64, LSTM_128, LSTM_256, LSTM_512, GRU_256, RNN_256)
+ONE_STREAM_64 = Job("sample", "lstm", 65, 64, 1, 1)
+ONE_STREAM = Job("sample", "lstm", 65, 256, 2, 1)
+MANY_STREAMS = replace(ONE_STREAM, B=256)
+SAMPLING = (ONE_STREAM_64, ONE_STREAM, MANY_STREAMS)
 SCORING = (Job("score", "lstm", 65, 128, 1, 64), Job("score", "lstm", 65, 256, 2, 64))
+# One time step's recurrent product of LSTMs of 256 and 512 units, over 32 rows: what one of two threads works on.
+STEPWISE = (
+    Job("product", "lstm", 1024, 256, 1, 32, 64, threads=1),
+    Job("product", "lstm", 2048, 512, 1, 32, 64, threads=1),
+)
 
 
 def lines(V: int) -> list[Any]:

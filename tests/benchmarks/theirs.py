@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-import torch
+from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, Job, lines
 
-from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, THREADS, Job, lines
-
+torch: Any = import_module("torch")
 Run = Callable[[], int]
 CELLS: dict[str, Any] = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 
 
 def _modules(job: Job) -> tuple[Any, Any, Any]:
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(job.threads)
     torch.manual_seed(0)
     return torch.nn.Embedding(job.V, job.H), CELLS[job.cell](job.H, job.H, job.L), torch.nn.Linear(job.H, job.V)
 
