@@ -10,7 +10,7 @@ import pytest
 from gencli.batches import Batch
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
-from gencli.kernels.threads import Team
+from gencli.kernels.threads import Job, Team
 from gencli.kernels.tile import padded, panel_width
 from gencli.layers.learning import INPUT, WEIGHTS
 from gencli.layers.recurrent import dropout_factors
@@ -61,20 +61,34 @@ def batch_for(config: NetworkConfig, seed: int, T: int = 5, B: int = 7) -> Batch
     return batch
 
 
+class OrderedTeam(Team):
+    """Runs the shares of a job one after another in a given order: what may run at once may run in any order."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        super().__init__(1)
+        self.size, self.order = len(order), order
+
+    def run(self, job: Job) -> None:
+        """All shares, on the caller's thread."""
+        for share in self.order:
+            job(share, self.size)
+
+
 def random_network(
     config: NetworkConfig,
     seed: int = 0,
-    threads: int = 1,
+    threads: int | Team = 1,
     dtype: Any = np.float64,
     *,
     in_blocks: bool = False,
     halved: bool = False,
 ) -> Network:
     """A network whose every parameter, biases included, is random; `in_blocks` as if its vocabulary were large."""
+    team = Team(threads) if isinstance(threads, int) else threads
     with pytest.MonkeyPatch.context() as patch:
         if in_blocks:
             patch.setattr("gencli.network.LARGE_VOCABULARY", 1)
-        network = Network(config, Team(threads), dtype, halved=halved)
+        network = Network(config, team, dtype, halved=halved)
     network.load(random_tensors(config, seed))
     return network
 

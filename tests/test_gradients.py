@@ -11,9 +11,11 @@ import pytest
 
 from gencli.config import CellName, NetworkConfig
 from gencli.kernels.bfloat16 import SUPPORTED
+from gencli.kernels.threads import Team
 from tests.network_cases import (
     KINDS,
     H,
+    OrderedTeam,
     V,
     batch_for,
     compare_gradients,
@@ -106,39 +108,62 @@ def test_windows_with_carried_state_equal_one_long_run(cell: Any) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
-def bits_with_threads(threads: int, config: NetworkConfig, batch: Any, **options: Any) -> list[bytes]:
-    """All that learning a window and reading it give."""
+def bits_with(threads: int | Team, config: NetworkConfig, batch: Any, **options: Any) -> list[bytes]:
+    """All that learning a window twice and reading it give."""
     network = random_network(config, threads=threads, dtype=np.float32, **options)
-    rows = batch.inputs.shape[1]
-    learned = network.learn(batch, network.state(rows), key=99).tobytes(), network.gradient.tobytes()
+    rows, found = batch.inputs.shape[1], []
+    for key in (99, 100):
+        found += [network.learn(batch, network.state(rows), key).tobytes(), network.gradient.tobytes()]
     state = network.state(rows)
-    read = network.losses(batch, state).tobytes(), state.hidden.tobytes(), state.memory.tobytes()
+    found += [network.losses(batch, state).tobytes(), state.hidden.tobytes(), state.memory.tobytes()]
     network.team.close()
-    return [*learned, *read]
+    return found
 
 
 @pytest.mark.parametrize("cell", get_args(CellName))
 def test_the_same_bits_with_one_two_and_three_threads(cell: Any) -> None:
     config = NetworkConfig(30, cell=cell, hidden_size=72, layers=2, dropout=0.3, side_sizes=(5,))
     batch = random_batch(np.random.default_rng(13), T=9, B=17, V=30, side_sizes=(5,))
-    one, two, three = (bits_with_threads(threads, config, batch) for threads in (1, 2, 3))
+    one, two, three = (bits_with(threads, config, batch) for threads in (1, 2, 3))
     assert one == two == three
+
+
+def every_dropout(kind: str, cell: Any = "lstm", hidden_size: int = H) -> NetworkConfig:
+    """A network of a kind that drops all it can."""
+    settings = dict(KINDS[kind].settings)
+    dropouts: dict[str, Any] = {"dropout": 0.3, "weight_dropout": 0.2, "variational": True}
+    if "embedding_size" in settings:
+        dropouts["input_dropout"] = 0.1
+    if "tied" in settings:
+        settings["embedding_size"] = hidden_size
+    return NetworkConfig(V, cell=cell, hidden_size=hidden_size, layers=2, side_sizes=(5,), **dropouts, **settings)
+
+
+def uneven_batch() -> Any:
+    """More rows than one block's 256; shares of the last tail with one row, and with none."""
+    batch = random_batch(np.random.default_rng(14), T=17, B=19, V=V, side_sizes=(5,))
+    batch.targets[batch.targets >= 25] = 8
+    batch.targets[3, 10] = 30
+    return batch
 
 
 @EVERY_KIND
 @pytest.mark.parametrize("halved", [False, pytest.param(True, marks=needs_bfloat16)])
 def test_every_kind_gives_the_same_bits_with_one_two_and_three_threads(kind: str, halved: bool) -> None:
-    """Blocks of 256 rows, of which the window has more; shares of tails with many rows, one, and none."""
-    settings, in_blocks = KINDS[kind]
-    dropouts: dict[str, Any] = {"dropout": 0.3, "weight_dropout": 0.2, "variational": True}
-    if "embedding_size" in settings:
-        dropouts["input_dropout"] = 0.1
-    config = NetworkConfig(V, hidden_size=H, layers=2, side_sizes=(5,), **dropouts, **settings)
-    batch = random_batch(np.random.default_rng(14), T=17, B=19, V=V, side_sizes=(5,))
-    batch.targets[batch.targets >= 25] = 8  # the last tail of the last kind keeps a single row
-    batch.targets[3, 10] = 30
-    results = [bits_with_threads(n, config, batch, in_blocks=in_blocks, halved=halved) for n in (1, 2, 3)]
+    options = {"in_blocks": KINDS[kind].in_blocks, "halved": halved}
+    results = [bits_with(threads, every_dropout(kind), uneven_batch(), **options) for threads in (1, 2, 3)]
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("cell", get_args(CellName))
+@EVERY_KIND
+def test_shares_of_the_work_may_run_in_any_order(cell: Any, kind: str) -> None:
+    """What threads do at the same time must not meet; here it is done in turns, so that it would be seen each time."""
+    config, batch = every_dropout(kind, cell, hidden_size=72), uneven_batch()
+    orders = [(0,), (0, 1), (1, 0), (0, 1, 2), (2, 1, 0), (1, 2, 0)]
+    results = [bits_with(OrderedTeam(order), config, batch, in_blocks=KINDS[kind].in_blocks) for order in orders]
+    for order, result in zip(orders, results, strict=True):
+        assert result == results[0], f"shares in the order {order}"
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share() -> None:

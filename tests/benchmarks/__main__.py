@@ -12,11 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gencli.kernels.compile import processor
-from tests.benchmarks import inference, memory, phases, processors, start, threads, training
+from tests.benchmarks import inference, memory, phases, processors, start, threads, training, words
 from tests.benchmarks.blas import CORE
 
 SECTIONS: dict[str, Callable[[int], Iterator[str]]] = {
     "train": training.section,
+    "words": words.section,
     "sample": inference.sampling,
     "score": inference.scoring,
     "phases": phases.section,

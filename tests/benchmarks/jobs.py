@@ -34,12 +34,15 @@ class Job:
     halved: bool = False
     threads: int = THREADS
     dropout: float = 0.0
+    tied: bool = False  # vectors of H units, tied to the output; ids are then as frequent as words are
+    cutoffs: tuple[int, ...] = ()  # of an adaptive softmax
 
     def __str__(self) -> str:
         if self.task == "product":
             return f"({self.B}, {self.H}) x ({self.H}, {self.V})"
         rows = f"B{self.B} T{self.T}" if self.task == "train" else f"streams {self.B}" if self.task == "sample" else ""
-        return f"{self.cell.upper()} V{self.V} H{self.H} L{self.L} {rows}".rstrip()
+        kind = " adaptive" if self.cutoffs else ""
+        return f"{self.cell.upper()} V{self.V} H{self.H} L{self.L} {rows}{kind}".rstrip()
 
     @property
     def flops(self) -> float:
@@ -60,6 +63,9 @@ LSTM_512 = Job("train", "lstm", 65, 512, 2, 64, 64)
 GRU_256 = replace(LSTM_256, cell="gru")
 RNN_256 = replace(LSTM_256, cell="rnn")
 TRAINING = (LSTM_64, LSTM_128, LSTM_256, LSTM_512, GRU_256, RNN_256)
+# The size of the Brown corpus's vocabulary of words seen three times or more, and the cutoffs chosen for it.
+FULL_WORDS = Job("train", "lstm", 17_715, 256, 1, 32, 35, tied=True)
+ADAPTIVE_WORDS = replace(FULL_WORDS, cutoffs=(1_941, 6_199))
 ONE_STREAM_64 = Job("sample", "lstm", 65, 64, 1, 1)
 ONE_STREAM = Job("sample", "lstm", 65, 256, 2, 1)
 MANY_STREAMS = replace(ONE_STREAM, B=256)
@@ -70,6 +76,13 @@ STEPWISE = (
     Job("product", "lstm", 1024, 256, 1, 32, 64, threads=1),
     Job("product", "lstm", 2048, 512, 1, 32, 64, threads=1),
 )
+
+
+def ids(job: Job) -> Any:
+    """Two windows (2, T, B) of ids: inputs and targets; words by Zipf's law, symbols evenly."""
+    rng = np.random.default_rng(0)
+    shares = 1 / (np.arange(job.V) + 3.0) if job.tied else np.ones(job.V)
+    return rng.choice(job.V, (2, job.T, job.B), p=shares / shares.sum()).astype(np.int32)
 
 
 def lines(V: int) -> list[Any]:

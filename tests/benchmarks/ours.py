@@ -18,7 +18,7 @@ from gencli.network import Network
 from gencli.optimizer import AdamW
 from gencli.scoring import token_logprobs
 from gencli.speaker import Speaker
-from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, Job, lines
+from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, Job, ids, lines
 
 Run = Callable[[], int]
 
@@ -32,9 +32,8 @@ def learner(job: Job) -> tuple[Network, Run]:
     """A network, and its training step."""
     network = _network(job)
     optimizer = AdamW(network, OptimizerConfig(lr=LEARNING_RATE))
-    rng = np.random.default_rng(0)
     shape = (job.T, job.B)
-    inputs, targets = (rng.integers(0, job.V, shape).astype(np.int32) for _ in range(2))
+    inputs, targets = ids(job)
     starts = np.zeros(shape, np.bool_)
     starts[0] = True
     batch = Batch(inputs, targets, starts, np.ones(shape, np.float32), np.zeros((0, *shape), np.int32))
@@ -96,7 +95,9 @@ def product(job: Job) -> Callable[[], float]:
 
 
 def _network(job: Job) -> Network:
-    config = NetworkConfig(job.V, job.cell, job.H, job.L, dropout=job.dropout)
+    size = job.H if job.tied else 0
+    kind = {"embedding_size": size, "tied": job.tied, "cutoffs": tuple(job.cutoffs)}
+    config = NetworkConfig(job.V, job.cell, job.H, job.L, dropout=job.dropout, **kind)
     network = Network(config, Team(job.threads), halved=job.halved)
     network.initialise(0)
     return network

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, Job, lines
+from tests.benchmarks.jobs import LEARNING_RATE, SAMPLED, Job, ids, lines
 
 torch: Any = import_module("torch")
 Run = Callable[[], int]
@@ -16,15 +16,19 @@ CELLS: dict[str, Any] = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torc
 def _modules(job: Job) -> tuple[Any, Any, Any]:
     torch.set_num_threads(job.threads)
     torch.manual_seed(0)
-    return torch.nn.Embedding(job.V, job.H), CELLS[job.cell](job.H, job.H, job.L), torch.nn.Linear(job.H, job.V)
+    embedding, output = torch.nn.Embedding(job.V, job.H), torch.nn.Linear(job.H, job.V)
+    if job.tied:
+        output.weight = embedding.weight
+    return embedding, CELLS[job.cell](job.H, job.H, job.L), output
 
 
 def train(job: Job) -> Run:
     """A training step: forward, backward, clipping, AdamW; under bfloat16 autocast where the job says so."""
     embedding, stack, output = _modules(job)
-    parameters = [*embedding.parameters(), *stack.parameters(), *output.parameters()]
+    modules = torch.nn.ModuleList([embedding, stack, output])
+    parameters = list(modules.parameters())  # what is tied once
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE)
-    inputs, targets = torch.randint(0, job.V, (job.T, job.B)), torch.randint(0, job.V, (job.T, job.B))
+    inputs, targets = torch.as_tensor(ids(job), dtype=torch.long)
 
     def run() -> int:
         optimizer.zero_grad()
