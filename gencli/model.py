@@ -143,18 +143,21 @@ class Model:
         place = int(np.searchsorted(hashes, wanted))
         return place == len(hashes) or bool(hashes[place] != wanted)
 
-    def scorer(self, *, eos: bool = True, carry_state: bool = False, with_oov: bool = True) -> Scorer:
-        """What scores texts in batches, as the arguments say: see scoring.Scorer."""
-        mode = self.info.documents
-        return Scorer(self.network, self.codec, mode, eos=eos, carry_state=carry_state, with_oov=with_oov)
+    def scorer(self, **settings: bool) -> Scorer:
+        """What scores texts in batches; the settings are those of scoring.Scorer."""
+        return Scorer(self.network, self.codec, self.info.documents, **settings)
 
     def score(self, text: str, *, eos: bool = True) -> Score:
         """How probable one text is; without `eos` its end is not scored."""
         return next(self.scores([text], eos=eos))
 
-    def scores(self, texts: Iterable[str], *, eos: bool = True, carry_state: bool = False) -> Iterator[Score]:
-        """How probable each of many texts is, in their order; with `carry_state` they are lines of one document."""
-        scorer = self.scorer(eos=eos, carry_state=carry_state)
+    def scores(self, texts: Iterable[str], **settings: bool) -> Iterator[Score]:
+        """How probable each of many texts is, in their order.
+
+        `settings`: eos (True: ends are scored), carry_state (False; True: they are lines of one document), cache
+        (False; True: tokens read lately are more probable), with_oov (True); see scoring.Scorer.
+        """
+        scorer = self.scorer(**settings)
         for group in grouped(texts):
             for batch in scorer.batches(group):
                 yield from batch

@@ -16,6 +16,7 @@ from gencli.config import DocumentMode
 from gencli.documents import Document
 from gencli.figures import Figures, Score
 from gencli.network import Network
+from gencli.recent import RecentTokens
 
 __all__ = ["Figures", "Passage", "Score", "Scorer", "grouped", "next_tokens", "token_logprobs"]
 
@@ -124,7 +125,8 @@ class Scorer:
     `carry_state`: the texts are lines of one document; each goes on from the one before. A line then ends in what the
     model learned to stand there: <EOS> where its documents are lines, otherwise a line end, which counts as a token
     and as a character. Without `eos` ends are read, but not scored.
-    `with_oov`: whether the scores count unknown tokens.
+    `with_oov`: whether the scores count unknown tokens. `cache`: whether tokens of the texts before make their like
+    more probable; then a score depends on all that was scored before.
     """
 
     def __init__(
@@ -136,7 +138,9 @@ class Scorer:
         eos: bool = True,
         carry_state: bool = False,
         with_oov: bool = True,
+        cache: bool = False,
     ) -> None:
+        self.cache = RecentTokens(network.config.vocabulary_size) if cache else None
         self.network, self.codec, self.eos, self.with_oov = network, codec, eos, with_oov
         self.passage = Passage(network) if carry_state else None
         self.ending = "\n" if carry_state and mode != "line" else ""
@@ -164,6 +168,9 @@ class Scorer:
         first = 0
         for last in progress:
             parts = [(texts[i], slice(bounds[i], bounds[i + 1])) for i in range(first, last)]
+            if self.cache is not None:
+                for _, part in parts:
+                    logprobs[part] = self.cache.mix(tokens.ids[part], logprobs[part])
             if parts:
                 yield [self._score(text, tokens.ids[part], logprobs[part]) for text, part in parts]
             first = last

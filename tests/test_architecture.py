@@ -31,7 +31,7 @@ STOREYS = (
     {"model", "estimate"},
     {"sampling", "scoring", "training", "checkpoint"},
     {"model_file", "recipe", "progress"},
-    {"corpus", "defaults", "figures", "optimizer", "precision", "speaker"},
+    {"corpus", "defaults", "figures", "optimizer", "precision", "recent", "speaker"},
     {"network"},
     {"batches"},
     {"codecs"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
@@ -14,8 +15,8 @@ from gencli.config import CellName, NetworkConfig
 from gencli.errors import ModelFileError
 from gencli.network import cell_named
 from gencli.parameters import Layout, initial_values
+from tests.network_cases import KINDS, H, V, random_tensors
 from tests.reference import cells
-from tests.reference import network as reference
 
 CELLS = get_args(CellName)
 
@@ -27,29 +28,28 @@ def layout_of(config, dtype="float32"):
 
 @st.composite
 def configs(draw):
-    """Networks of any cell and awkward sizes, with and without side inputs."""
+    """Networks of any cell and awkward sizes, with and without side inputs, vectors, ties and tails."""
+    V, H = draw(st.integers(2, 70)), draw(st.integers(1, 70))
+    tied = draw(st.booleans())
     return NetworkConfig(
-        vocabulary_size=draw(st.integers(2, 70)),
+        vocabulary_size=V,
         cell=draw(st.sampled_from(CELLS)),
-        hidden_size=draw(st.integers(1, 70)),
+        hidden_size=H,
         layers=draw(st.integers(1, 3)),
         side_sizes=tuple(draw(st.lists(st.integers(1, 40), max_size=2))),
+        embedding_size=H if tied else draw(st.sampled_from([0, 1, 33])),
+        tied=tied,
+        cutoffs=tuple(sorted(draw(st.sets(st.integers(1, V - 1), max_size=3)))),
     )
 
 
 def all_different(config):
     """Plain tensors in which no two elements are equal, nor any zero."""
     values, begin = {}, 1
-    for name, array in reference_shapes(config).items():
+    for name, array in random_tensors(config).items():
         values[name] = np.arange(begin, begin + array.size, dtype=np.float64).reshape(array.shape)
         begin += array.size
     return values
-
-
-def reference_shapes(config):
-    """The twin's parameters of the same network: names and shapes that Layout has not written itself."""
-    shape = (config.vocabulary_size, config.hidden_size, config.layers, config.side_sizes)
-    return reference.random_parameters(np.random.default_rng(0), config.cell, *shape)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -69,14 +69,27 @@ def test_tensors_come_back_from_the_flat_vector_as_they_went_in(config, dtype):
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(configs())
 def test_count_is_the_number_of_the_twins_parameters(config):
-    assert layout_of(config).count == sum(array.size for array in reference_shapes(config).values())
+    assert layout_of(config).count == sum(array.size for array in random_tensors(config).values())
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(configs())
+def test_tensors_of_a_kind_adjoin_in_the_order_of_the_layers(config):
+    """Compiled steps read them as one array."""
+    layout = layout_of(config)
+    for kind in ("recurrent", "bias", "peephole", "input"):
+        first = 1 if kind == "input" else 0
+        names = [f"layers.{i}.{kind}" for i in range(first, config.layers)]
+        places = [layout.places[name] for name in names if name in layout.places]
+        assert all(one.stop == other.start for one, other in pairwise(places))
+        assert len(places) in ([0, len(names)] if kind == "peephole" else [len(names)])
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(configs())
 def test_weight_decay_covers_matrices_and_tables_and_neither_biases_nor_peepholes(config):
     layout = layout_of(config)
-    marks = {name: np.full(array.shape, 1.0) for name, array in reference_shapes(config).items()}
+    marks = {name: np.full(array.shape, 1.0) for name, array in random_tensors(config).items()}
     for name in marks:
         only = layout.lay({**{other: np.zeros_like(array) for other, array in marks.items()}, name: marks[name]})
         places = np.flatnonzero(only)
@@ -87,7 +100,7 @@ def test_weight_decay_covers_matrices_and_tables_and_neither_biases_nor_peephole
 @pytest.mark.parametrize("fault", ["missing", "shape"])
 def test_tensors_of_another_network_are_refused_by_name(fault):
     config = NetworkConfig(9, hidden_size=5)
-    values = reference_shapes(config)
+    values = random_tensors(config)
     if fault == "missing":
         del values["output.bias"]
     else:
@@ -128,6 +141,35 @@ def test_input_matrices_are_scaled_by_what_feeds_them():
     for name in ("layers.1.input", "output.weight"):
         # 60,000 draws or more: the deviation is known to 0.3 %, so 2 % is beyond six standard errors.
         assert values[name].std() * math.sqrt(H) == pytest.approx(1.0, rel=0.02), name
+
+
+def test_vectors_inputs_and_tails_are_scaled_by_what_feeds_them():
+    E, H = 150, 200
+    config = NetworkConfig(700, hidden_size=H, embedding_size=E, cutoffs=(100, 300))
+    values = initial_values(config, cell_named("lstm"), seed=6)
+    # 10,000 draws at least: 5 % is seven standard errors. The last tail works with 50 units, the first with 100.
+    scales = {
+        "tokens.vectors": 0.5,
+        "layers.0.input": 1 / math.sqrt(E),
+        "output.head.weight": 1 / math.sqrt(H),
+        "output.tail.0.projection": 1 / math.sqrt(H),
+        "output.tail.0.weight": 1 / math.sqrt(100),
+        "output.tail.1.projection": 1 / math.sqrt(H),
+        "output.tail.1.weight": 1 / math.sqrt(50),
+    }
+    for name, scale in scales.items():
+        assert values[name].std() == pytest.approx(scale, rel=0.05), name
+    for name in ("output.head.bias", "output.tail.0.bias", "output.tail.1.bias"):
+        assert not values[name].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_initial_values_are_the_networks_tensors(kind):
+    config = NetworkConfig(V, hidden_size=H, layers=2, **KINDS[kind].settings)
+    values = initial_values(config, cell_named("lstm"), seed=7)
+    expected = {name: array.shape for name, array in random_tensors(config).items()}
+    assert {name: array.shape for name, array in values.items()} == expected
+    assert ("tokens.table" in values, "tokens.vectors" in values, config.tied).count(True) == 1
 
 
 def test_the_same_seed_draws_the_same_values_and_another_seed_others():

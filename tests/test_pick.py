@@ -1,4 +1,4 @@
-"""Drawing tokens against the twin: temperatures, top-k, top-p, banned tokens, ties, and the probabilities told."""
+"""Drawing tokens against the twin: temperatures, top-k, top-p, handicaps, bans, ties, and the probabilities told."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ def drawn(
     top_k: int = 0,
     top_p: float = 1.0,
     banned: tuple[int, ...] = (),
+    handicap: Array | None = None,
+    forced: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Tokens and their log-probabilities for logits (B, V); columns past V hold what no draw may see."""
+    """Tokens and their log-probabilities for logits (B, V); columns past V hold what no draw may see.
+
+    handicap (B, V), none without it; forced (B,), -1 where a token is to be drawn.
+    """
     B, V = logits.shape
     wide = np.full((B, V + 3), 1e9, np.float32)
     wide[:, :V] = logits
-    handicap = np.zeros((B, V), np.float32)
-    handicap[:, list(banned)] = -np.inf
-    tokens, told = np.full(B, -1, np.int32), np.full(B, np.nan)
+    added = np.zeros((B, V), np.float32) if handicap is None else handicap.astype(np.float32)
+    added[:, list(banned)] = -np.inf
+    tokens = np.full(B, -1, np.int32) if forced is None else forced.astype(np.int32)
+    told = np.full(B, np.nan)
     work = (np.zeros(V), np.zeros(V, np.int32))
-    pick(wide, handicap, temperature, top_k, top_p, uniforms, *work, tokens, told)
+    pick(wide, added, temperature, top_k, top_p, uniforms, *work, tokens, told)
     return tokens, told
 
 
@@ -53,6 +59,13 @@ def test_draws_equal_the_twins(V: int, temperature: float, top_k: int, top_p: fl
     banned = (V - 2,) if V > 2 else ()
     tokens, _ = drawn(logits, uniforms, temperature, top_k, top_p, banned)
     logits[:, list(banned)] = -np.inf
+    expect_the_twins_draws(tokens, logits, uniforms, temperature, top_k, top_p)
+
+
+def expect_the_twins_draws(
+    tokens: Array, logits: Array, uniforms: Array, temperature: float, top_k: int, top_p: float
+) -> None:
+    """Token by token what the twin draws from these logits, but for the few that are too close to call."""
     compared = 0
     for row, uniform, token in zip(logits, uniforms, tokens, strict=True):
         y = reference.distribution(row, temperature, top_k, top_p)
@@ -64,7 +77,46 @@ def test_draws_equal_the_twins(V: int, temperature: float, top_k: int, top_p: fl
             continue
         assert token == reference.pick(y, uniform)
         compared += 1
-    assert compared > 0.9 * ROWS
+    assert compared > 0.9 * len(tokens)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+@pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (5, 1.0), (0, 0.6), (3, 0.8)])
+def test_handicaps_are_added_to_the_logits_before_all_else(temperature: float, top_k: int, top_p: float) -> None:
+    """Penalties, favours and bans, of every row its own; what is told stays the model's own."""
+    V, rng = 12, np.random.default_rng(top_k)
+    logits = (2 * rng.standard_normal((ROWS, V))).astype(np.float32)
+    handicap = (2 * rng.standard_normal((ROWS, V))).astype(np.float32)
+    handicap[rng.random((ROWS, V)) < 0.2] = -np.inf
+    uniforms = rng.random(ROWS)
+    tokens, told = drawn(logits, uniforms, temperature, top_k, top_p, handicap=handicap)
+    expect_the_twins_draws(tokens, logits + handicap, uniforms, temperature, top_k, top_p)
+    plain, _ = drawn(logits, uniforms, temperature, top_k, top_p)
+    assert (tokens != plain).mean() > 0.3
+    expected = np.take_along_axis(softmax.log_softmax(logits), tokens[:, None].astype(int), axis=1)[:, 0]
+    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_handicap_breaks_a_tie_and_may_make_one() -> None:
+    logits, high = np.float32([[2, 2, 2], [1, 2, 3]]).reshape(2, 3), np.full(2, 0.5)
+    handicap = np.array([[-1e-3, 0, -1e-3], [2, 1, 0]])
+    assert drawn(logits, high, temperature=0.0, handicap=handicap)[0].tolist() == [1, 0]
+    assert drawn(logits, high, top_k=1, handicap=handicap)[0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (1, 1.0), (2, 0.5)])
+def test_forced_tokens_stand_as_they_are(temperature: float, top_k: int, top_p: float) -> None:
+    """The least likely, banned ones, and the first id among them; rows beside them are drawn as ever."""
+    rng = np.random.default_rng(8)
+    logits, uniforms = (3 * rng.standard_normal((ROWS, 9))).astype(np.float32), rng.random(ROWS)
+    forced = np.where(np.arange(ROWS) % 2 == 0, np.arange(ROWS) % 9, -1)
+    tokens, told = drawn(logits, uniforms, temperature, top_k, top_p, banned=(0, 4), forced=forced)
+    free, _ = drawn(logits, uniforms, temperature, top_k, top_p, banned=(0, 4))
+    np.testing.assert_array_equal(tokens, np.where(forced >= 0, forced, free))
+    assert {0, 4} <= set(tokens[::2].tolist())
+    expected = np.take_along_axis(softmax.log_softmax(logits), tokens[:, None].astype(int), axis=1)[:, 0]
+    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_every_thousandth_share_goes_to_its_token() -> None:

@@ -89,19 +89,21 @@ def tag_of(name: str) -> tuple[int, ...]:
     return (0,) * (1 + get_args(CellName).index(name))
 
 
-def _forward(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+def _forward(cell, weights, layer, work, state, memory, first, last):
     raise NotImplementedError("only compiled code calls this")
 
 
 @overload(_forward, inline="never")
-def _forward_of(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+def _forward_of(cell, weights, layer, work, state, memory, first, last):
     """The forward kernel of the cell that a tag's type names."""
     name = get_args(CellName)[cell.count - 1]
     forward = import_module(f"gencli.cells.{name.replace('-', '_')}").CELL.forward
 
-    def run(cell, gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last):
+    def run(cell, weights, layer, work, state, memory, first, last):
         """One step of rows [first, last)."""
-        forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidden_size, relu, first, last)
+        inner = (weights.recurrent[layer], weights.peephole[layer], work.keep, state, memory)
+        size, relu = weights.hidden_size, weights.relu
+        forward(work.gates, *inner, work.extra, work.output, size, relu, first, last)
 
     return run
 
@@ -125,8 +127,7 @@ def step(cell, weights, work, state, memory, first, last):
         else:
             repeat_bias(weights.bias[i], work.gates, first, last)
             multiply_window(work.output, weights.hidden_size, weights.input[i - 1], work.gates, 1, first, last)
-        inner = (weights.recurrent[i], weights.peephole[i], work.keep, state[i], memory[i])
-        _forward(cell, work.gates, *inner, work.extra, work.output, weights.hidden_size, weights.relu, first, last)
+        _forward(cell, weights, i, work, state[i], memory[i], first, last)
         for b in range(first, last):
             for j in range(state.shape[3]):
                 state[i, 0, b, j] = state[i, 1, b, j]

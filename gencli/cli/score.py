@@ -50,6 +50,10 @@ def score(
         Literal["line", "file"], typer.Option(help="What one text is, in files.", rich_help_panel=READ)
     ] = "line",
     encoding: Annotated[str, typer.Option(help="Of files and stdin, such as latin-1.", rich_help_panel=READ)] = "utf-8",
+    cache: Annotated[
+        bool,
+        typer.Option("--cache", help="Expect tokens of the lines before again; for lines that follow on one another."),
+    ] = False,
     carry_state: Annotated[
         bool,
         typer.Option(
@@ -135,6 +139,7 @@ def score(
         {
             "--rank": rank, "--summary": summary, "--next": following is not None, "--nbest": nbest,
             "--per-token": per_token, "--carry-state": carry_state, "--no-eos": no_eos, "--by file": by == "file",
+            "--cache": cache,
             "--oov exclude": oov == "exclude", "--lm-weight": lm_weight is not None,
             "--word-bonus": word_bonus is not None, "--top": top is not None,
         }
@@ -155,7 +160,7 @@ def score(
             return
         if carry_state and loaded.info.documents == "line":
             typer.echo(f"gencli: warning: --carry-state: {UNTIED}", err=True)
-        scorer = loaded.scorer(eos=not no_eos, carry_state=carry_state, with_oov=oov != "exclude")
+        scorer = loaded.scorer(eos=not no_eos, carry_state=carry_state, with_oov=oov != "exclude", cache=cache)
         batches = scored(scorer, noted(entries, None if carry_state or nbest else scorer), strict=oov == "error")
         if nbest:
             weight, bonus = 1.0 if lm_weight is None else lm_weight, word_bonus or 0.0
@@ -176,6 +181,7 @@ def check_together(given: dict[str, bool]) -> None:
     barred = {
         "--per-token": ("--rank", "--summary", "--next", "--nbest"),
         "--carry-state": ("--next", "--nbest"),
+        "--cache": ("--next", "--nbest"),
         "--no-eos": ("--next",),
         "--oov exclude": ("--next",),
         "--by file": ("--nbest",),

@@ -24,6 +24,7 @@ def _product_of_type(like: Any) -> Any:
     item = np.dtype(like).itemsize
 
     def full(x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+        """Panel by panel, k in blocks."""
         panel_step = panel_rows * PANEL_BYTES
         if m == 1:
             tile_panels(like, x, item, weights, panel_step, k, count, out, accumulate)
@@ -40,6 +41,7 @@ def _product_of_type(like: Any) -> Any:
             out += PANEL_BYTES
 
     def halved(x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+        """Rows in chunks, rounded once for all panels."""
         rounded = stack_bytes(CHUNK_BYTES)
         panel_step = (panel_rows + 1) // 2 * PANEL_BYTES
         for begin in range(0, m, CHUNK_ROWS):

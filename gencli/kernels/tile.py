@@ -114,16 +114,16 @@ class _TileCode:
             panel = b.add(panel, panel_step)
         return found
 
-    def loop(self, sums: list[Any], a: Any, a_row: Any, a_k: Any, panel: Any, panel_step: Any, k: Any) -> list[Any]:
+    def loop(self, sums: list[Any], a: Any, a_k: Any, stride: Any, panel: Any, k: Any) -> list[Any]:
         """The sums after all of k; k >= 1."""
         b, V = self.builder, self.vectors
-        rows = self.row_addresses(a, a_row)
+        rows = self.row_addresses(a, stride)
         before, body, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
         b.branch(body)
         b.position_at_end(body)
         step, offset, column = (b.phi(ir.IntType(64)) for _ in range(3))
         phis = [b.phi(self.vector) for _ in sums]
-        weights = self.weights(panel, column, panel_step)
+        weights = self.weights(panel, column, stride)
         new = []
         for i, row in enumerate(rows):
             left = spread(b, self.read(b.add(row, offset), self.scalar), self.operand)
@@ -143,9 +143,10 @@ class _TileCode:
 
 
 @intrinsic(prefer_literal=True)
-def _tile(typing, rows, panels, like, a, a_row, a_k, panel, panel_step, k, c, c_row, add):
-    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels; addresses and strides in bytes.
+def _tile(typing, rows, panels, like, a, a_k, stride, panel, k, c, c_row, add):
+    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels, of rows or panels one alone; all in bytes.
 
+    `stride` is that of A's rows, or, of one row, that of the panels.
     `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
     `add` is 0 to overwrite C, else its sums begin with what C holds.
     """
@@ -154,15 +155,15 @@ def _tile(typing, rows, panels, like, a, a_row, a_k, panel, panel_step, k, c, c_
 
     def codegen(context, builder, sig, args):
         """Lay the tile's code down where it is called."""
-        _, _, _, a, a_row, a_k, panel, panel_step, k, c, c_row, add = args
+        _, _, _, a, a_k, stride, panel, k, c, c_row, add = args
         code = _TileCode(builder, dtype, rows.literal_value, panels.literal_value, halved)
         places = code.places(c, c_row)
-        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
+        sums = code.loop(code.start(add, places), a, a_k, stride, panel, k)
         for place, value in zip(places, sums, strict=True):
             builder.store(value, code.at(place, code.vector)).align = code.align
         return context.get_dummy_value()
 
-    return types.void(rows, panels, like, *[types.intp] * 9), codegen
+    return types.void(rows, panels, like, *[types.intp] * 8), codegen
 
 
 @intrinsic
@@ -179,21 +180,22 @@ def _rows_of_tiles(like: Any) -> Any:
     """The function behind `tile_rows` for the type of the number `like`."""
 
     def tile_rows(a, a_row, a_k, m, panel, k, c, c_row, accumulate):
+        """Tall tiles, then smaller ones."""
         i = 0
         while m - i >= TALL and m - i != TALLEST:
-            _tile(TALL, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            _tile(TALL, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
             i += TALL
         if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-            _tile(TALLEST, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            _tile(TALLEST, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
             i += TALLEST
         if m - i >= MIDDLE:
-            _tile(MIDDLE, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            _tile(MIDDLE, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
             i += MIDDLE
         while m - i >= 4:
-            _tile(4, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            _tile(4, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
             i += 4
         while m > i:
-            _tile(1, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+            _tile(1, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
             i += 1
 
     return tile_rows
@@ -203,13 +205,14 @@ def _row_by_panels(like: Any) -> Any:
     """The function behind `tile_panels` for the type of the number `like`."""
 
     def tile_panels(a, a_k, panel, panel_step, k, count, c, accumulate):
+        """Several panels at a time, then one by one."""
         while count >= WIDE:
-            _tile(1, WIDE, like, a, 0, a_k, panel, panel_step, k, c, 0, accumulate)
+            _tile(1, WIDE, like, a, a_k, panel_step, panel, k, c, 0, accumulate)
             panel += WIDE * panel_step
             c += WIDE * PANEL_BYTES
             count -= WIDE
         while count > 0:
-            _tile(1, 1, like, a, 0, a_k, panel, 0, k, c, 0, accumulate)
+            _tile(1, 1, like, a, a_k, 0, panel, k, c, 0, accumulate)
             panel += panel_step
             c += PANEL_BYTES
             count -= 1

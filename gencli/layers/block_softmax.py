@@ -41,6 +41,7 @@ class BlockSoftmax(SoftmaxOutput):
             told = [array[:, here] for array in flat]
 
             def by_rows(share: int, shares: int) -> None:
+                """Losses and gradients of one share of the block's rows."""
                 part = bounds(count, share, shares)  # noqa: B023  run before the block changes
                 head = (self.weight.forward, self.bias, V)
                 target, weight, loss = told  # noqa: B023
@@ -48,6 +49,7 @@ class BlockSoftmax(SoftmaxOutput):
                 multiply_window(d_logits, self.columns, self.weight.backward, d_x, 0, *part)  # noqa: B023
 
             def by_columns(share: int, shares: int) -> None:
+                """Gradients of one share of the weights' columns."""
                 rest = (scratch[share], share, shares, int(begin > 0))  # noqa: B023
                 self.weight.gradient(below, d_logits, (0, self.columns), d_weight, d_bias, *rest)  # noqa: B023
 

@@ -135,6 +135,7 @@ class Learning:
         tied, dropping = isinstance(self.parts.embedding, TiedEmbedding), self.parts.config.weight_dropout > 0
 
         def job(share: int, shares: int) -> None:
+            """One share of the vectors and of the weights."""
             if isinstance(self.parts.embedding, TiedEmbedding):
                 self.parts.embedding.build(share, shares)
             if dropping:

@@ -55,41 +55,42 @@ def sampled() -> dict[Job, Row]:
     return {row.job: row for row in compare(SAMPLING, ROUNDS)}
 
 
-def holds(what: str, found: float | None, floor: float) -> None:
-    """Fail unless there is a ratio, and it reaches the floor."""
-    assert found is not None, what
-    assert found >= floor, f"{what}: {found:.2f}, must be at least {floor}"
+def shortfall(what: str, found: float | None, floor: float) -> str:
+    """What is missing: nothing where there is a ratio and it reaches the floor."""
+    if found is None:
+        return f"{what}: not measured"
+    return "" if found >= floor else f"{what}: {found:.2f}, must be at least {floor}"
 
 
 @with_torch
 @pytest.mark.parametrize("job", AHEAD, ids=lambda job: f"{job.task} {job}")
 def test_ahead_of_pytorch(job: Job) -> None:
     row, (full, halved) = measured(job), AHEAD[job]
-    holds("float32", row.ratio(OURS, THEIRS), full)
+    assert not shortfall("float32", row.ratio(OURS, THEIRS), full)
     if SUPPORTED:
-        holds("bfloat16", row.ratio(OURS_16, THEIRS), halved)
+        assert not shortfall("bfloat16", row.ratio(OURS_16, THEIRS), halved)
 
 
 @with_torch
 @with_bfloat16
 def test_bfloat16_ahead_of_pytorchs_autocast() -> None:
-    holds("bfloat16", measured(LSTM_512).ratio(OURS_16, THEIRS_16), AHEAD_OF_AUTOCAST)
+    assert not shortfall("bfloat16", measured(LSTM_512).ratio(OURS_16, THEIRS_16), AHEAD_OF_AUTOCAST)
 
 
 @pytest.mark.parametrize("job", [LSTM_256, LSTM_512], ids=str)
 def test_training_is_near_the_machines_peak(job: Job) -> None:
     row = measured(job)
-    holds("float32", row.share_of_peak(OURS), OF_PEAK)
+    assert not shortfall("float32", row.share_of_peak(OURS), OF_PEAK)
     if SUPPORTED:
-        holds("bfloat16", row.share_of_peak(OURS_16), OF_PEAK_16)
+        assert not shortfall("bfloat16", row.share_of_peak(OURS_16), OF_PEAK_16)
 
 
 def test_many_streams_write_more_than_one() -> None:
-    holds("float32", inference.gain_of_many(list(sampled().values()))[OURS], MANY_STREAMS_OVER_ONE)
+    assert not shortfall("float32", inference.gain_of_many(list(sampled().values()))[OURS], MANY_STREAMS_OVER_ONE)
 
 
 def test_two_threads_train_nearly_twice_as_fast() -> None:
-    holds("float32", threads.gains(*threads.measure(ROUNDS, (OURS,)))[OURS], TWO_THREADS_OVER_ONE)
+    assert not shortfall("float32", threads.gains(*threads.measure(ROUNDS, (OURS,)))[OURS], TWO_THREADS_OVER_ONE)
 
 
 @with_torch
@@ -102,4 +103,4 @@ def test_training_takes_less_memory_than_pytorch() -> None:
 @pytest.mark.parametrize("job", STEPWISE, ids=str)
 def test_avx2_code_is_near_openblas(job: Job) -> None:
     row = processors.measure(processors.HASWELL, job, ROUNDS)
-    holds("float32", row.ratio(OURS, PEAK), OF_HASWELL)
+    assert not shortfall("float32", row.ratio(OURS, PEAK), OF_HASWELL)
