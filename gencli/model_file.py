@@ -94,7 +94,7 @@ def read_model(path: Path) -> StoredModel:
 
 def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     """The NetworkConfig of its JSON form."""
-    tuples = {name: tuple(values.get(name, ())) for name in ("side_sizes", "cutoffs")}
+    tuples = {name: tuple(values[name]) for name in ("side_sizes", "cutoffs") if name in values}
     return NetworkConfig(**{**values, **tuples})
 
 

@@ -26,7 +26,8 @@ class Speaker:
     def __init__(
         self, network: Network, rule: Rule, banned: Array, numbers: Array, after: Speaker | None = None
     ) -> None:
-        self.network, self.rule = network, rule
+        # What is banned stays so at any length.
+        self.network, self.rule = network, rule._replace(min_length=0) if banned[rule.eos] else rule
         network.begin_reading()
         self.position = 0
         shares = max(1, min(network.team.size, len(numbers) // ROWS_A_THREAD))

@@ -178,6 +178,21 @@ def test_probabilities_add_up_to_one_after_any_prefix(kind: str) -> None:
             assert np.exp(logits[-1, 0].astype(np.float64)).sum() == pytest.approx(1, rel=0, abs=1e-5)
 
 
+@pytest.mark.parametrize("cutoffs", [(), (2000, 8000)], ids=["full", "adaptive"])
+def test_probabilities_of_many_words_add_up_to_one(cutoffs: tuple[int, ...]) -> None:
+    """17,700 of them, the vocabulary of the Brown corpus: float32 sums of so many terms are still near enough."""
+    config = NetworkConfig(17_700, cell="rnn", hidden_size=32, embedding_size=4, cutoffs=cutoffs)
+    network = random_network(config, threads=2, dtype=np.float32)
+    every = np.arange(config.vocabulary_size, dtype=np.int32)[None]
+    batch = window(np.zeros_like(every), every)
+    losses = network.losses(batch, network.state(config.vocabulary_size)).astype(np.float64)
+    assert losses.std() > 0.5
+    assert np.exp(-losses).sum() == pytest.approx(1, rel=0, abs=1e-5)
+    logits = network.logits(batch.inputs[:, :1], batch.starts[:, :1], batch.side[:, :, :1], network.state(1))
+    np.testing.assert_allclose(losses, -softmax.log_softmax(logits[:, 0]), rtol=1e-5)
+    network.team.close()
+
+
 @pytest.mark.parametrize("kind", ["table", "table, blocks", "tied", "table, adaptive", "tied, adaptive"])
 def test_all_strings_up_to_length_three_and_the_rest_have_probability_one(kind: str) -> None:
     """Six symbols, 0 the end: 156 strings that end after at most 3, and the 625 beginnings that go on to a fourth."""

@@ -16,6 +16,10 @@ ROWS = 50
 NEAR = 1e-9  # a draw this close to a boundary may fall to either side in another order of adding
 
 
+def float32(values: Any) -> Array:
+    return np.array(values, np.float32)
+
+
 def drawn(
     logits: Array,
     uniforms: Array,
@@ -40,6 +44,12 @@ def drawn(
     work = (np.zeros(V), np.zeros(V, np.int32))
     pick(wide, added, temperature, top_k, top_p, uniforms, *work, tokens, told)
     return tokens, told
+
+
+def expect_the_models_own(told: Array, logits: Array, tokens: Array) -> None:
+    """What is told of the tokens is their log-probability at temperature 1, without handicap."""
+    expected = -softmax.token_losses(logits.astype(np.float64), tokens)
+    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
 
 
 def boundaries(logits: Array, temperature: float, top_k: int, top_p: float) -> Array:
@@ -93,12 +103,11 @@ def test_handicaps_are_added_to_the_logits_before_all_else(temperature: float, t
     expect_the_twins_draws(tokens, logits + handicap, uniforms, temperature, top_k, top_p)
     plain, _ = drawn(logits, uniforms, temperature, top_k, top_p)
     assert (tokens != plain).mean() > 0.3
-    expected = np.take_along_axis(softmax.log_softmax(logits), tokens[:, None].astype(int), axis=1)[:, 0]
-    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
+    expect_the_models_own(told, logits, tokens)
 
 
 def test_a_handicap_breaks_a_tie_and_may_make_one() -> None:
-    logits, high = np.float32([[2, 2, 2], [1, 2, 3]]).reshape(2, 3), np.full(2, 0.5)
+    logits, high = float32([[2, 2, 2], [1, 2, 3]]).reshape(2, 3), np.full(2, 0.5)
     handicap = np.array([[-1e-3, 0, -1e-3], [2, 1, 0]])
     assert drawn(logits, high, temperature=0.0, handicap=handicap)[0].tolist() == [1, 0]
     assert drawn(logits, high, top_k=1, handicap=handicap)[0].tolist() == [1, 0]
@@ -115,19 +124,18 @@ def test_forced_tokens_stand_as_they_are(temperature: float, top_k: int, top_p: 
     free, _ = drawn(logits, uniforms, temperature, top_k, top_p, banned=(0, 4))
     np.testing.assert_array_equal(tokens, np.where(forced >= 0, forced, free))
     assert {0, 4} <= set(tokens[::2].tolist())
-    expected = np.take_along_axis(softmax.log_softmax(logits), tokens[:, None].astype(int), axis=1)[:, 0]
-    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
+    expect_the_models_own(told, logits, tokens)
 
 
 def test_every_thousandth_share_goes_to_its_token() -> None:
-    logits = np.tile(np.log(np.float32([1, 4, 2, 4, 5])), (1000, 1))
+    logits = np.tile(np.log(float32([1, 4, 2, 4, 5])), (1000, 1))
     tokens, _ = drawn(logits, (np.arange(1000) + 0.5) / 1000)
     assert (np.diff(tokens) >= 0).all()
     np.testing.assert_allclose(np.bincount(tokens), 1000 * np.array([1, 4, 2, 4, 5]) / 16, rtol=0, atol=1)
 
 
 def test_ties_go_to_the_lower_id() -> None:
-    logits = np.float32([[1, 3, 0, 3, 3, 1], [2, 2, 2, 2, 2, 2]])
+    logits = float32([[1, 3, 0, 3, 3, 1], [2, 2, 2, 2, 2, 2]])
     high = np.full(2, 0.999)
     assert drawn(logits, high, temperature=0.0)[0].tolist() == [1, 0]
     assert drawn(logits, high, temperature=0.0, banned=(0, 1))[0].tolist() == [3, 2]
@@ -142,7 +150,7 @@ def test_ties_go_to_the_lower_id() -> None:
 @pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (1, 1.0), (2, 1.0), (9, 0.9), (0, 1e-9)])
 def test_banned_tokens_are_never_drawn(temperature: float, top_k: int, top_p: float) -> None:
     """Even where they are the likeliest by far, and where fewer than top_k are left."""
-    logits = np.tile(np.float32([50, 0, 300, 1, 50]), (200, 1))
+    logits = np.tile(float32([50, 0, 300, 1, 50]), (200, 1))
     uniforms = np.linspace(0, 1, 200, endpoint=False)
     uniforms[-1] = 1 - 2**-53
     tokens, _ = drawn(logits, uniforms, temperature, top_k, top_p, banned=(0, 2, 4))
@@ -161,12 +169,11 @@ def test_the_probability_told_is_the_models_own(settings: dict[str, Any]) -> Non
     rng = np.random.default_rng(5)
     logits = (8 * rng.standard_normal((ROWS, 11))).astype(np.float32)
     tokens, told = drawn(logits, rng.random(ROWS), **settings)
-    expected = np.take_along_axis(softmax.log_softmax(logits), tokens[:, None].astype(int), axis=1)[:, 0]
-    np.testing.assert_allclose(told, expected, rtol=1e-12, atol=1e-14)
+    expect_the_models_own(told, logits, tokens)
 
 
 def test_a_banned_token_that_is_likeliest_by_far_counts_in_the_probability_told() -> None:
-    logits = np.float32([[5000, 0, 1], [0, 1, 2]])
+    logits = float32([[5000, 0, 1], [0, 1, 2]])
     tokens, told = drawn(logits, np.full(2, 0.999), banned=(0,))
     assert tokens.tolist() == [2, 2]
     assert told[0] == -4999
@@ -174,7 +181,7 @@ def test_a_banned_token_that_is_likeliest_by_far_counts_in_the_probability_told(
 
 
 def test_huge_logits_and_a_tiny_temperature_do_not_overflow() -> None:
-    logits = np.float32([[3e38, -3e38, 3e38], [-5000, -5001, -5000], [80, 80, -80]])
+    logits = float32([[3e38, -3e38, 3e38], [-5000, -5001, -5000], [80, 80, -80]])
     for temperature in (1e-300, 1e-3, 1.0):
         tokens, told = drawn(logits, np.full(3, 0.75), temperature)
         assert tokens.tolist() == [2, 2, 1]

@@ -57,6 +57,34 @@ def test_random_parameters_have_the_canonical_shapes(cell):
     assert all(0 < np.abs(values).max() < 0.06 for values in parameters.values())
 
 
+@pytest.mark.parametrize(
+    ("form", "tokens", "output"),
+    [
+        ({"embedding_size": 2}, {"tokens.vectors": (V, 2), "layers.0.input": (2, 4 * H)}, {}),
+        ({"embedding_size": H, "tied": True}, {"layers.0.input": (H, 4 * H)}, {}),
+        (
+            {"cutoffs": (1, 4)},
+            {"tokens.table": (V, 4 * H)},
+            {
+                "output.head.weight": (H, 3),
+                "output.head.bias": (3,),
+                "output.tail.0.projection": (H, 8),
+                "output.tail.0.weight": (8, 3),
+                "output.tail.0.bias": (3,),
+                "output.tail.1.projection": (H, 8),
+                "output.tail.1.weight": (8, 2),
+                "output.tail.1.bias": (2,),
+            },
+        ),
+    ],
+)
+def test_random_parameters_of_other_forms(form, tokens, output):
+    layer = {"layers.0.recurrent": (H, 4 * H), "layers.0.bias": (4 * H,)}
+    expected = layer | tokens | (output or {"output.weight": (H, V), "output.bias": (V,)})
+    parameters = network.random_parameters(np.random.default_rng(0), "lstm", V, H, 1, **form)
+    assert {name: values.shape for name, values in parameters.items()} == expected
+
+
 def test_one_unit_network_by_hand():
     parameters = {
         "tokens.table": np.array([[LN2], [50.0]]),
@@ -161,6 +189,23 @@ def test_dropout_masks_act_on_the_way_up_only(cell):
     assert changed[2, 1]
     assert not changed[:2].any()
     assert not changed[:, [0, 2]].any()
+
+
+@EVERY_CELL
+def test_masks_of_vectors_and_of_recurrent_weights_are_factors(cell):
+    rng = np.random.default_rng(12)
+    parameters = network.random_parameters(rng, cell, V, H, L, SIDES, embedding_size=2)
+    batch, before = window(rng), {name: values.copy() for name, values in parameters.items()}
+    vectors = np.tile(rng.standard_normal((V, 2)), (T, B, 1, 1))  # a factor for each token, wherever it stands
+    recurrent = [rng.standard_normal(parameters[f"layers.{i}.recurrent"].shape) for i in range(L)]
+    chosen = np.take_along_axis(vectors, batch["inputs"][..., None, None], axis=2)[:, :, 0]
+    masks = network.Masks(vectors=chosen, recurrent=recurrent)
+    changed = parameters | {"tokens.vectors": parameters["tokens.vectors"] * vectors[0, 0]}
+    changed |= {f"layers.{i}.recurrent": parameters[f"layers.{i}.recurrent"] * recurrent[i] for i in range(L)}
+    expected = network.forward(changed, cell, L, **batch)
+    assert_allclose(network.forward(parameters, cell, L, **batch, masks=masks).logits, expected.logits, rtol=1e-12)
+    for name, values in parameters.items():
+        assert_array_equal(values, before[name])
 
 
 def test_side_tables_must_match_the_side_inputs():

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
+from numba import types
 from numba.extending import overload
 from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ class Weights(NamedTuple):
     peephole: Array  # (L, 3, Hp)
     table: Array  # (V, N)
     side_table: Array  # (S, N)
-    vectors: Array  # (V, Ep), where the first layer's input enters by a product
+    vectors: Array | None  # (V, Ep), where the first layer's input enters by a product
     first_input: Array  # panels of E rows; empty where it does not
     embedding_size: int  # E
     head: FullHead | AdaptiveHead
@@ -62,12 +63,13 @@ class Work(NamedTuple):
 def workspace(weights: Weights, vocabulary_size: int, width: int, rows: int, sides: int) -> Work:
     """Arrays for `rows` rows of `width` padded units, with so many side ids each."""
     dtype, N = weights.bias.dtype, weights.bias.shape[1]
+    units = 0 if weights.vectors is None else weights.vectors.shape[1]
     return Work(
         gates=np.zeros((1, rows, N), dtype),
         extra=np.zeros((1, rows, width), dtype),
         output=np.zeros((1, rows, width), dtype),
-        x=np.zeros((1, rows, weights.vectors.shape[1]), dtype),
-        no_bias=np.zeros(weights.vectors.shape[1], dtype),
+        x=np.zeros((1, rows, units), dtype),
+        no_bias=np.zeros(units, dtype),
         nothing=np.zeros((2, rows), dtype),
         no_side=np.zeros((0, 1, 1), np.int32),
         scratch=np.zeros((rows, scratch_columns(weights.head, weights.hidden_size)), dtype),
@@ -108,6 +110,30 @@ def _forward_of(cell, weights, layer, work, state, memory, first, last):
     return run
 
 
+def _first_input(weights, work, first, last):
+    raise NotImplementedError("only compiled code calls this")
+
+
+def _from_table(weights, work, first, last):
+    tables = (weights.table, work.side, weights.side_table)
+    look_up(work.ids, work.keep, *tables, weights.bias[0], work.gates, first, last)
+
+
+def _from_vectors(weights, work, first, last):
+    tables = (weights.table, work.side, weights.side_table)
+    look_up(work.ids, work.nothing, *tables, weights.bias[0], work.gates, first, last)
+    tables = (weights.vectors, work.no_side, weights.vectors)
+    look_up(work.ids, work.keep, *tables, work.no_bias, work.x, first, last)
+    multiply_window(work.x, weights.embedding_size, weights.first_input, work.gates, 1, first, last)
+
+
+@overload(_first_input, inline="never", jit_options={"nogil": True, "error_model": "numpy"})
+def _first_input_of(weights, work, first, last):
+    """Only the way that the network has is compiled."""
+    vectors = weights.types[weights.fields.index("vectors")]
+    return _from_table if isinstance(vectors, types.NoneType) else _from_vectors
+
+
 @pasted
 def step(cell, weights, work, state, memory, first, last):
     """Rows [first, last) through all layers: work.ids and work.side in, work.output out; state and memory move on.
@@ -115,15 +141,8 @@ def step(cell, weights, work, state, memory, first, last):
     work.keep[0] is 0 where the step begins a document, work.keep[1] where the next one does.
     """
     for i in range(weights.bias.shape[0]):
-        if i == 0 and weights.embedding_size == 0:
-            tables = (weights.table, work.side, weights.side_table)
-            look_up(work.ids, work.keep, *tables, weights.bias[0], work.gates, first, last)
-        elif i == 0:
-            tables = (weights.table, work.side, weights.side_table)
-            look_up(work.ids, work.nothing, *tables, weights.bias[0], work.gates, first, last)
-            tables = (weights.vectors, work.no_side, weights.vectors)
-            look_up(work.ids, work.keep, *tables, work.no_bias, work.x, first, last)
-            multiply_window(work.x, weights.embedding_size, weights.first_input, work.gates, 1, first, last)
+        if i == 0:
+            _first_input(weights, work, first, last)
         else:
             repeat_bias(weights.bias[i], work.gates, first, last)
             multiply_window(work.output, weights.hidden_size, weights.input[i - 1], work.gates, 1, first, last)

@@ -169,10 +169,7 @@ class Learning:
         """Gradients of all parameters over the window: one share of the columns of each tensor."""
         T, scratch = len(fed.ids), self._scratch[share]
         for i, layer in enumerate(self.parts.layers):
-            layer.gradient(self.parts.layout, gradient, self._below(i), T, scratch, share, shares)
-            if self.parts.config.weight_dropout > 0:
-                d_recurrent = self.parts.layout.view(gradient, f"layers.{i}.recurrent")
-                layer.drop_gradient(d_recurrent, mix(key, WEIGHTS), share, shares)
+            layer.gradient(self.parts.layout, gradient, self._below(i), T, mix(key, WEIGHTS), scratch, share, shares)
         d_gates = self.parts.layers[0].gates[:T]
         self.parts.embedding.gradient(fed, self.parts.layout, gradient, share, shares, d_gates)
         side_gradient(fed, d_gates, side_tables(self.parts.layout, gradient), share, shares)

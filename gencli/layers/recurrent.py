@@ -82,11 +82,6 @@ class RecurrentLayer:
         dropped[0, first:last] = source.reshape(1, panels, -1)[0, first:last]
         self._mask(dropped, key, first, last)
 
-    def drop_gradient(self, gradient: Array, key: int, share: int, shares: int) -> None:
-        """Zero the gradients of the weights that were zeroed, one share of the panels."""
-        panels = self.columns // panel_width(gradient.dtype)
-        self._mask(gradient.reshape(1, panels, -1), key, *bounds(panels, share, shares))
-
     def _mask(self, panels: Array, key: int, first: int, last: int) -> None:
         share, scale = dropout_factors(self.config.weight_dropout, panels.dtype)
         drop_out(panels, np.uint64(mix(key, self.index)), share, scale, 0, first, last)
@@ -124,9 +119,13 @@ class RecurrentLayer:
         multiply_window(self.gates[:T], self.columns, self.input.backward, d_below[:T], 0, first, last)
 
     def gradient(
-        self, layout: Layout, gradient: Array, below: Array | None, T: int, scratch: Array, share: int, shares: int
-    ) -> None:
-        """Gradients of recurrent and input weights, bias and peepholes: one share of the columns of each."""
+        self, layout: Layout, gradient: Array, below: Array | None, T: int, key: int, scratch: Array,
+        share: int, shares: int,
+    ) -> None:  # fmt: skip
+        """Gradients of recurrent and input weights, bias and peepholes: one share of the columns of each.
+
+        Recurrent weights that `drop_weights` zeroed under the same key have none.
+        """
         name, width = f"layers.{self.index}", panel_width(gradient.dtype)
         d_recurrent, d_bias = layout.view(gradient, f"{name}.recurrent"), layout.view(gradient, f"{name}.bias")
         gates, rest = self.gates[:T], (scratch, share, shares)
@@ -134,6 +133,11 @@ class RecurrentLayer:
             source = (self.state if product.source == "state" else self.extra)[:T]
             columns = (product.first * self.width, product.last * self.width)
             self.recurrent.gradient(source, gates, columns, d_recurrent, d_bias, *rest)
+            if self.config.weight_dropout > 0:
+                begin, end = (column // width for column in columns)
+                first, last = bounds(end - begin, share, shares)  # the panels that this share has just written
+                panels = d_recurrent.reshape(1, self.columns // width, -1)
+                self._mask(panels, key, begin + first, begin + last)
         if below is not None and self.input is not None:
             d_input = layout.view(gradient, f"{name}.input")
             self.input.gradient(below[:T], gates, (0, self.columns), d_input, self.unused_bias, *rest)

@@ -48,7 +48,7 @@ def stack_weights(
         else np.zeros((len(layers), 3, 1), dtype),
         table=embedding.table,
         side_table=embedding.side_table,
-        vectors=np.zeros((0, 1), dtype) if embedding.vectors is None else embedding.vectors,
+        vectors=embedding.vectors,
         first_input=np.zeros(0, recurrent[0].forward.dtype) if layers[0].input is None else layers[0].input.forward,
         embedding_size=0 if layers[0].input is None else layers[0].input.k,
         head=output.head(),

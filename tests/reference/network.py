@@ -86,9 +86,8 @@ def forward(
         start = starts[t][:, None]  # (B, 1)
         mask = None if masks.vectors is None else masks.vectors[t]
         x_side = embeddings.contribution(p, rows, inputs[t], starts[t], mask)  # (B, G*H)
+        x_side = x_side + sum(p[f"side.{f}.table"][ids[t]] for f, ids in enumerate(side))
         output = np.empty((B, 0))  # (B, H) once layer 0 has run
-        for f, ids in enumerate(side):
-            x_side = x_side + p[f"side.{f}.table"][ids[t]]
 
         for layer in range(layers):
             name = f"layers.{layer}"
@@ -96,13 +95,9 @@ def forward(
                 x_side = output @ p[f"{name}.input"]
             a, c = state[layer]
             before = (np.where(start, 0.0, a), np.where(start, 0.0, c))
-            gates = x_side + p[f"{name}.bias"]
-            state[layer] = cells.step(
-                cell, before, gates, p[f"{name}.recurrent"], p.get(f"{name}.peephole"), activation
-            )
-            output = state[layer][0]
-            if masks.outputs is not None:
-                output = output * masks.outputs[layer][t]
+            weights_of = (p[f"{name}.recurrent"], p.get(f"{name}.peephole"), activation)
+            state[layer] = cells.step(cell, before, x_side + p[f"{name}.bias"], *weights_of)
+            output = state[layer][0] if masks.outputs is None else state[layer][0] * masks.outputs[layer][t]
 
         logits[t] = heads.logits(p, output)
 
