@@ -10,7 +10,8 @@ from typing import Literal, get_args
 from gencli.errors import OptionError
 
 CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
-Level = Literal["char", "word"]
+Level = Literal["char", "word", "music"]
+LabelSource = Literal["none", "folder"]
 SplitName = Literal["words", "whitespace"]
 SoftmaxName = Literal["full", "adaptive"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]

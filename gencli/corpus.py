@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from gencli.config import DocumentMode, check, check_name
+from gencli.config import DocumentMode, LabelSource, Level, check, check_name
 from gencli.documents import Corpus, Document, are_names, choose_mode, cut_documents, distinct, split
 from gencli.errors import CorpusError, OptionError
 
@@ -20,6 +20,7 @@ __all__ = ["BundledCorpus", "Corpus", "Document", "bundled", "distinct", "read_c
 
 ORIGINS = {  # where each bundled corpus comes from; a file missing here still counts
     "dinosaurs": "names of published dinosaur genera: facts",
+    "jazz": "original lead sheets, written for gencli",
     "minerals": "names of mineral species: facts",
     "mythology": "names of figures and places of myth: facts",
     "rivers": "names of rivers: facts",
@@ -31,11 +32,11 @@ TUNE_SUFFIXES = (".abc",)  # a file of these is one tune
 
 @dataclass(frozen=True)
 class BundledCorpus:
-    """A corpus that comes with gencli; `documents` and `size` (characters in them) are counts."""
+    """A corpus that comes with gencli, a file or a folder of tunes; `documents` and `size` (characters) are counts."""
 
     name: str
     path: Path
-    kind: Literal["names", "prose"]
+    kind: Literal["names", "prose", "tunes"]
     documents: int
     size: int
     origin: str
@@ -45,6 +46,11 @@ def bundled() -> list[BundledCorpus]:
     """The bundled corpora, sorted by name; CorpusError where one cannot be read."""
     found = []
     for name, path in _bundled_files().items():
+        if path.is_dir():
+            tunes = [_decode(_read_bytes(tune, str(tune)), str(tune), "utf-8") for tune in sorted(path.glob("*.abc"))]
+            count = sum(tune.startswith("X:") + tune.count("\nX:") for tune in tunes)
+            found.append(BundledCorpus(name, path, "tunes", count, sum(map(len, tunes)), ORIGINS.get(name, "")))
+            continue
         text = _decode(_read_bytes(path, str(path)), str(path), "utf-8")
         documents = cut_documents([(name, text)], choose_mode([text]))
         if not documents:
@@ -61,18 +67,29 @@ def read_corpus(
     encoding: str = "utf-8",
     *,
     for_training: bool = True,
+    level: Literal["auto"] | Level = "char",
+    track: str | None = None,
+    label: LabelSource = "none",
 ) -> Corpus:
     """Read bundled corpora, files, folders (every text file below, sorted by path) and stdin (`-`) as one corpus.
 
     A path that exists wins over a bundled name. Line ends become LF, a byte order mark is dropped; `auto` is decided
     by `documents.choose_mode`, or is `file` where several files are all tunes. Bundled corpora are always UTF-8.
     With `for_training` there must be two distinct characters, and two distinct documents unless the mode is stream.
+    With level music, or auto where all sources are of tunes, documents are tunes; `track` names the melody's track and
+    `label` says where their labels come from. Other sources are text.
     Raises CorpusError where a source is missing, unreadable, not text or too small, OptionError for other arguments.
     """
     check(len(sources) > 0, "no source: name a file, a folder, a bundled corpus or - for stdin")
     if mode != "auto":
         check_name(mode, DocumentMode, "--documents")
     check_encoding(encoding)
+    if level in ("auto", "music"):
+        corpus = _read_tunes(sources, mode, level, track, label)
+        if corpus is not None:
+            if for_training:
+                _check_learnable(corpus)
+            return corpus
     texts: list[tuple[str, str]] = []
     skipped = 0
     for source in sources:
@@ -89,12 +106,39 @@ def read_corpus(
     return corpus
 
 
+def _read_tunes(
+    sources: Sequence[str],
+    mode: DocumentMode | Literal["auto"],
+    level: Literal["auto"] | Level,
+    track: str | None,
+    label: LabelSource,
+) -> Corpus | None:
+    """The corpus of sources of tunes; None where the level is auto and they are none, or not all."""
+    from gencli.tune_corpus import holds_tunes, read_tune_documents
+
+    paths = [str(bundled_path(source) or source) for source in sources]
+    if level == "auto" and not all(map(holds_tunes, paths)):
+        check(track is None, f"--track {track}: belongs to tunes; leave it out, or say --level music")
+        check(label == "none", f"--label {label}: belongs to tunes; leave it out, or say --level music")
+        return None
+    for source in sources:
+        if source == "-":
+            raise CorpusError("stdin: tunes are read from files and folders; name one")
+    fits = mode in ("auto", "file")
+    check(fits, f"--documents {mode}: a tune is a document; leave it out, or read the text with --level char")
+    found = read_tune_documents(list(zip(sources, paths, strict=True)), track, label)
+    typed, notices = " ".join(sources), tuple(found.notices)
+    return Corpus(corpus_name(sources), found.documents, "file", typed, found.skipped, notices, tunes=True)
+
+
 def _check_learnable(corpus: Corpus) -> None:
     """CorpusError unless something can be learnt from the corpus and something else held out."""
     if len(set().union(*(document.text for document in corpus.documents))) < 2:
         raise CorpusError(f"{corpus.source}: only one distinct character; give a text with something to learn")
     if corpus.mode == "stream" or len({document.text for document in corpus.documents}) > 1:
         return
+    if corpus.tunes:
+        raise CorpusError(f"{corpus.source}: only one tune, nothing to hold out; give more tunes")
     remedy = f"give more {corpus.mode}s, or read the text as one with --documents stream"
     raise CorpusError(f"{corpus.source}: only one distinct {corpus.mode}, nothing to hold out; {remedy}")
 
@@ -114,6 +158,8 @@ def _read_source(source: str, encoding: str) -> tuple[list[tuple[str, str]], int
     if exists:
         return _not_blank(source, _decode(_read_bytes(path, source), source, encoding)), 0
     corpora = _bundled_files()
+    if source in corpora and corpora[source].is_dir():
+        return _read_folder(str(corpora[source]), "utf-8")
     if source in corpora:
         return _not_blank(source, _decode(_read_bytes(corpora[source], source), source, "utf-8")), 0
     close = difflib.get_close_matches(source, corpora, n=3)
@@ -213,10 +259,16 @@ def check_encoding(encoding: str) -> None:
 
 
 def _bundled_files() -> dict[str, Path]:
-    """Name -> path of the bundled corpora: inside an installed package, beside it in a checkout."""
+    """Name -> path of the bundled corpora, sorted: inside an installed package, beside it in a checkout."""
     installed = Path(str(resources.files("gencli").joinpath("corpora")))
     folder = installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "corpora"
-    return {path.stem: path for path in sorted(folder.glob("*.txt"))}
+    tunes = {path.parent for path in folder.glob("*/*.abc")}
+    return {path.stem: path for path in sorted([*folder.glob("*.txt"), *tunes], key=lambda path: path.stem)}
+
+
+def bundled_path(source: str) -> Path | None:
+    """Where the bundled corpus of a name lies; None where there is none, or a file or folder of that name."""
+    return None if Path(source).exists() else _bundled_files().get(source)
 
 
 def _label(source: str) -> str:
@@ -229,6 +281,9 @@ def corpus_name(sources: Sequence[str]) -> str:
     names = []
     for source in sources[:3]:
         path = Path(source).resolve() if Path(source).name in ("", "..") else Path(source)
+        if source.startswith("music21:"):
+            names.append(source.removeprefix("music21:").strip("/").replace("/", "-") or "music21")
+            continue
         names.append(_label(source) if source == "-" else (path.name if path.is_dir() else path.stem) or "corpus")
     more = [f"and-{len(sources) - 3}-more"] if len(sources) > 3 else []
     return "-".join(names + more)

@@ -38,11 +38,17 @@ WORD_TABLE = (
     Defaults(3_000_000, 256, 1, 0.5, 32, 35, 8, 0.004, 0.2),
     Defaults(math.inf, 512, 1, 0.3, 64, 48, 3, 0.003, 0.1),
 )
+# The same for tunes, chosen on the bundled ones.
+MUSIC_TABLE = (
+    Defaults(60_000, 192, 1, 0.4, 16, 64, 120, 0.005),
+    Defaults(1_000_000, 192, 2, 0.3, 32, 64, 20, 0.004),
+    Defaults(math.inf, 256, 2, 0.2, 64, 64, 8, 0.003),
+)
+TABLES = {"char": TABLE, "word": WORD_TABLE, "music": MUSIC_TABLE}
 SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
 HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
 
 
 def defaults_for(level: Level, tokens: int) -> Defaults:
     """The row of the level's table that holds a corpus of so many tokens."""
-    table = WORD_TABLE if level == "word" else TABLE
-    return next(row for row in table if tokens <= row.tokens)
+    return next(row for row in TABLES[level] if tokens <= row.tokens)

@@ -63,6 +63,8 @@ def unknown_text(plan: Plan) -> str:
     learned, held_out = plan.unknown_shares
     if learned == held_out == 0 and not plan.codec.keeps_unknown:
         return ""
+    if learned == 0 and plan.codec.level == "music":
+        return "" if held_out == 0 else f"; <UNK> is {held_out:.1%} of the tokens held out"
     if learned == 0 and plan.codec.keeps_unknown:
         return "; all of the text's words: <UNK> is not learned (a higher --min-count has it learned)"
     more = f", {held_out:.1%} of those held out" if plan.valid_tokens else ""
@@ -99,7 +101,8 @@ def plan_table(plan: Plan, output: Path, parameters: int, memory: int, width: in
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     counts = (plan.train_documents, plan.valid_documents, plan.train_tokens, plan.valid_tokens)
-    skipped = f"; {plural(plan.skipped_files, 'file')} skipped: no {plan.choices.encoding} text"
+    reason = "cannot be read" if plan.codec.level == "music" else f"no {plan.choices.encoding} text"
+    skipped = f"; {plural(plan.skipped_files, 'file')} skipped: {reason}"
     corpus = f"{plan.source}: {documents_text(plan.documents, *counts)}{skipped if plan.skipped_files else ''}"
     facts.add_row("corpus", Text(corpus))
     facts.add_row("vocabulary", f"{plan.codec.description}{unknown_text(plan)}")

@@ -26,21 +26,30 @@ SPLIT_STREAM = 1  # keeps the split's random numbers apart from those of other u
 
 @dataclass(frozen=True)
 class Document:
-    """One thing the model learns to write; `source` tells where it stood, such as "names.txt:17"."""
+    """One thing the model learns to write; `source` tells where it stood, such as "names.txt:17".
+
+    Documents of one `group`, such as takes of one tune, train or validate together; "" = alone, with its equals.
+    """
 
     text: str
     source: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents in the order read. `source` is what the user typed; `skipped` counts unreadable files in folders."""
+    """Documents in the order read. `source` is what the user typed; `skipped` counts unreadable files in folders.
+
+    `notices` tell, a line each, what reading left out or changed; `tunes`: the texts are those of tunes.
+    """
 
     name: str
     documents: list[Document]
     mode: DocumentMode
     source: str
     skipped: int = 0
+    notices: tuple[str, ...] = ()
+    tunes: bool = False
 
 
 def blocks(lines: Sequence[str]) -> list[list[str]]:
@@ -156,6 +165,7 @@ def split(corpus: Corpus, fraction: float, seed: int) -> tuple[list[Document], l
 
     A stream is cut by position: its last `fraction` of characters validates. Of other corpora `fraction` of the
     distinct texts, chosen by `seed`, validate, once each; all copies of any other text train. Both keep their order.
+    Where documents have groups, groups are chosen in the place of texts.
     With fraction > 0 each side gets at least one document (one character of a stream) where there are two.
     Raises OptionError for a fraction outside [0, 1) or a negative seed.
     """
@@ -163,13 +173,14 @@ def split(corpus: Corpus, fraction: float, seed: int) -> tuple[list[Document], l
     check(seed >= 0, f"--seed {seed}: must not be negative")
     if corpus.mode == "stream":
         return _split_by_position(corpus.documents, fraction)
-    texts = distinct(document.text for document in corpus.documents)
-    count = _share(len(texts), fraction)
-    keys = np.random.PCG64([SPLIT_STREAM, seed]).random_raw(len(texts))  # raw output: fixed across versions of numpy
-    held_out = {texts[index] for index in np.argsort(keys, kind="stable")[:count]}
-    train = [document for document in corpus.documents if document.text not in held_out]
-    first = {document.text: document for document in reversed(corpus.documents)}
-    return train, [first[text] for text in texts if text in held_out]
+    groups = distinct(document.group or document.text for document in corpus.documents)
+    count = _share(len(groups), fraction)
+    keys = np.random.PCG64([SPLIT_STREAM, seed]).random_raw(len(groups))  # raw output: fixed across versions of numpy
+    chosen = {groups[index] for index in np.argsort(keys, kind="stable")[:count]}
+    held_out = [document for document in corpus.documents if (document.group or document.text) in chosen]
+    train = [document for document in corpus.documents if (document.group or document.text) not in chosen]
+    first = {document.text: document for document in reversed(held_out)}
+    return train, [first[text] for text in distinct(document.text for document in held_out)]
 
 
 def _share(count: int, fraction: float) -> int:

@@ -10,16 +10,21 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gencli.codecs.music import MusicCodec
 from gencli.config import Precision, SampleConfig, check
 from gencli.errors import ModelFileError, OptionError
+from gencli.improvising import Wishes, improvise
 from gencli.kernels.threads import Team
 from gencli.model_file import ModelInfo, StoredModel, read_model
+from gencli.music.lead_sheet import LeadSheet
+from gencli.music.tunes import read_tunes
 from gencli.network import Network
 from gencli.precision import settled_precision
 from gencli.recipe import Choices, document_hash, make_plan
 from gencli.sampling import BATCH, Drawn, Sampler
 from gencli.scoring import Score, Scorer, grouped, next_tokens
 from gencli.training import Training
+from gencli.tune_scoring import TuneScore, score_sheets
 
 ATTEMPTS = 100  # samples drawn for each one wanted before --unique or --novel gives up
 
@@ -103,6 +108,7 @@ class Model:
     ) -> Iterator[Sample]:
         """The seed's samples in order of their numbers, those that `unique` and `novel` ask for, until there are n."""
         check(n >= 1, f"--count {n}: must be at least 1")
+        check(self.codec.level != "music", "sample: this model writes tunes; ask it to improvise")
         check(not novel or self.writes_ends, "--novel: this model learned from one long text, not from documents")
         sampler = Sampler(self.network, self.codec, config, self.known_part(prompt, strict), self.writes_ends)
         seen: set[str] = set()
@@ -120,6 +126,31 @@ class Model:
                 if found == n:
                     return
             begin = end
+
+    def improvise(self, n: int = 1, begin: int = 0, **wishes: Any) -> list[LeadSheet]:
+        """`n` tunes of a model of tunes, from the seed's number `begin` on; gencli.music.writing puts them into files.
+
+        `wishes`: bars, chords, key, tempo, meter, swing, range, label, primer and infill (sheets, or files of tunes);
+        see improvising.Wishes. And temperature (0.8), top_k, top_p and seed (1). Raises OptionError.
+        """
+        codec = self._tunes("improvise")
+        check(n >= 1, f"--count {n}: must be at least 1")
+        drawing = {name: wishes.pop(name) for name in ("temperature", "top_k", "top_p", "seed") if name in wishes}
+        for name in ("primer", "infill"):
+            if wishes.get(name) is not None:
+                wishes[name] = _sheets(wishes[name])
+        return improvise(self.network, codec, Wishes(**wishes), SampleConfig(**drawing), range(begin, begin + n))
+
+    def score_tunes(self, tunes: Sequence[LeadSheet | str | Path]) -> list[TuneScore]:
+        """How probable the melodies of tunes are, given their chords; sheets, or files of one tune."""
+        sheets = [_sheets(tune) for tune in tunes]
+        return list(score_sheets(self.network, self._tunes("score_tunes"), sheets))
+
+    def _tunes(self, what: str) -> MusicCodec:
+        """The codec of a model of tunes; OptionError for another."""
+        if not isinstance(self.codec, MusicCodec):
+            raise OptionError(f"{what}: this model learned from texts, not from tunes; train one on tunes")
+        return self.codec
 
     def stream(self, prompt: str, config: SampleConfig, *, strict: bool = False) -> Iterator[str]:
         """The seed's first sample in pieces, as they are drawn; together the text of `sample(1, prompt)`."""
@@ -166,6 +197,13 @@ class Model:
         """The k likeliest next symbols after a text and their probabilities."""
         check(k >= 1, f"--next {k}: must be at least 1")
         return next_tokens(self.network, self.codec, text, k)
+
+
+def _sheets(given: Any) -> Any:
+    """A sheet, or the first tune of a file; of a pair both."""
+    if isinstance(given, tuple | list):
+        return tuple(_sheets(each) for each in given)
+    return given if isinstance(given, LeadSheet) else read_tunes(Path(given))[0]
 
 
 def load(path: str | Path, threads: int | None = None, precision: Literal["auto"] | Precision = "float32") -> Model:

@@ -18,6 +18,7 @@ from gencli.config import (
     CellName,
     CodecOptions,
     DocumentMode,
+    LabelSource,
     Level,
     NetworkConfig,
     OptimizerConfig,
@@ -47,6 +48,8 @@ class Choices:
     vocab_size: int | None = None
     split: SplitName | None = None
     lowercase: bool = False
+    track: str | None = None  # the melody's, in files of tunes
+    label: LabelSource = "none"
     cell: CellName | None = None
     hidden_size: int | None = None
     layers: int | None = None
@@ -89,6 +92,7 @@ class Plan:
     steps_per_epoch: int
     chosen: tuple[str, ...]  # the settings the recipe chose, by their names in the configs
     skipped_files: int
+    notices: tuple[str, ...]  # what reading left out or changed
     choices: Choices
     train_data: Tokens = field(repr=False)
     valid_data: Tokens = field(repr=False)
@@ -145,13 +149,14 @@ def make_plan(
     `codec`, `network` and `mode`, from a model to begin with, stand in for what would be fitted and chosen.
     CorpusError for sources that cannot be learned from, OptionError for unusable choices.
     """
-    corpus = read_corpus(sources, mode if mode is not None else choices.documents, choices.encoding)
+    level = choices.level if codec is None else codec.level
+    corpus = _read(sources, mode if mode is not None else choices.documents, choices, level)
     seed = 1 if choices.seed is None else choices.seed
     check(0 <= seed < 2**63, f"--seed {seed}: must lie between 0 and 2**63 - 1")
     training, held_out = _hold_out(corpus, choices, seed)
     if codec is None:
         options = CodecOptions(choices.min_count, choices.vocab_size, choices.split, choices.lowercase)
-        codec = fit_codec(_level(choices.level, options), training, options)
+        codec = fit_codec(_level(choices.level, options, corpus), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
     defaults = defaults_for(codec.level, len(train_data.ids))
@@ -176,6 +181,7 @@ def make_plan(
         steps_per_epoch=steps_per_epoch,
         chosen=tuple(chosen),
         skipped_files=corpus.skipped,
+        notices=corpus.notices,
         choices=choices,
         train_data=train_data,
         valid_data=valid_data,
@@ -183,11 +189,29 @@ def make_plan(
     )
 
 
+def _read(
+    sources: Sequence[str],
+    mode: Literal["auto"] | DocumentMode,
+    choices: Choices,
+    level: Literal["auto"] | Level,
+    for_training: bool = True,
+) -> Corpus:
+    """Sources as the choices say: an option for words has tunes read as text too."""
+    options = CodecOptions(choices.min_count, choices.vocab_size, choices.split, choices.lowercase)
+    if level == "auto" and (options.of_words is not None or mode not in ("auto", "file")):
+        level = "char"
+    more: dict[str, Any] = {"track": choices.track, "label": choices.label}
+    if level in ("char", "word"):
+        check(choices.track is None, f"--track {choices.track}: belongs to tunes, --level music")
+        check(choices.label == "none", f"--label {choices.label}: belongs to tunes, --level music")
+    return read_corpus(sources, mode, choices.encoding, for_training=for_training, level=level, **more)
+
+
 def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Document], list[Document]]:
     """Training and validation documents: a file of the user's, or a share of the corpus."""
     if choices.valid is not None:
         check(choices.val_fraction is None, "--valid and --val-fraction: give only one of them")
-        valid = read_corpus([choices.valid], corpus.mode, choices.encoding, for_training=False)
+        valid = _read([choices.valid], corpus.mode, choices, "music" if corpus.tunes else "char", for_training=False)
         return list(corpus.documents), list(valid.documents)
     fraction = choices.val_fraction
     if fraction is None:
@@ -201,8 +225,10 @@ def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Documen
     return training, held_out
 
 
-def _level(asked: Literal["auto"] | Level, options: CodecOptions) -> Level:
-    """The level asked for; left open, words where an option speaks of them, else characters."""
+def _level(asked: Literal["auto"] | Level, options: CodecOptions, corpus: Corpus) -> Level:
+    """The level asked for; left open, that of tunes, words where an option speaks of them, else characters."""
+    if asked == "auto" and corpus.tunes:
+        return "music"
     if asked == "auto":
         return "char" if options.of_words is None else "word"
     return asked

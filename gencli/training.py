@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from gencli.batches import Rows, epoch_order, pack_documents
 from gencli.checkpoint import Checkpoint, stored_model, write_checkpoint
+from gencli.codecs.music import MusicCodec
 from gencli.config import SampleConfig
 from gencli.errors import TrainingError
+from gencli.improvising import sketches
 from gencli.kernels.compile import CompileClock
 from gencli.kernels.counter import mix
 from gencli.kernels.threads import Team
@@ -116,7 +118,10 @@ class Training:
         """Have what evaluations and samples run compiled, or read from the cache, before time counts."""
         batch = self._rows().batch(0)
         self._reader.losses(batch, self._reader.state(batch.inputs.shape[1]))
-        Sampler(self._reader, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
+        if isinstance(self.plan.codec, MusicCodec):
+            sketches(self._reader, self.plan.codec, 1, bars=1)
+        else:
+            Sampler(self._reader, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
 
     def seconds(self) -> float:
         """Seconds of training so far, compiling left out."""
@@ -134,8 +139,9 @@ class Training:
         return min(done, 1.0)
 
     def _rows(self) -> Rows:
-        """The documents of the pass under way, in its order."""
-        data, train = self.plan.train_data, self.plan.train
+        """The documents of the pass under way, in its order, tunes in the keys of this pass."""
+        train = self.plan.train
+        data = self.plan.codec.varied(self.plan.train_data, train.seed, self.progress.epoch)
         order = epoch_order(len(data.lengths), train.seed, self.progress.epoch)
         return Rows(data, order, train.batch_size, train.seq_length)
 
@@ -240,6 +246,9 @@ class Training:
         if every is None and done - progress.sampled < 0.1 and done < 1.0:
             return ()
         progress.sampled = done
+        if isinstance(self.plan.codec, MusicCodec):
+            self._reader.pack()
+            return sketches(self._reader, self.plan.codec, mix(self.plan.train.seed, progress.step) >> 1)
         stream = self.plan.documents == "stream"
         config = SampleConfig(max_length=160 if stream else 80, seed=mix(self.plan.train.seed, progress.step) >> 1)
         self._reader.pack()

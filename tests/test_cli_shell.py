@@ -60,7 +60,7 @@ def test_wrong_usage_ends_with_2(gencli, arguments):
     ("arguments", "line"),
     [
         (("train", "x", "--cell", "foo"), "--cell foo: not one of rnn, simple-gru, gru, lstm, peephole-lstm"),
-        (("train", "x", "--level", "f\no"), "--level f o: not one of auto, char, word"),
+        (("train", "x", "--level", "f\no"), "--level f o: not one of auto, char, word, music"),
         (("train", "x", "--lr", "abc"), "--lr abc: not a number"),
         (("train", "x", "--seed", "2", "--seed", "1.5"), "--seed 1.5: not a whole number"),
         (("sample", "m", "-n", "two"), "--count two: not a whole number"),
@@ -169,4 +169,4 @@ def test_corpora(gencli):
         assert set(record) == {"name", "kind", "documents", "characters", "origin", "path"}
         assert record["name"] in table.out
         assert record["documents"] > 0
-        assert Path(record["path"]).is_file()
+        assert Path(record["path"]).exists()

@@ -9,7 +9,8 @@ import pytest
 
 from gencli.corpus import ORIGINS, bundled, read_corpus
 
-CORPORA = {corpus.name: corpus for corpus in bundled()}
+EVERY = {corpus.name: corpus for corpus in bundled()}
+CORPORA = {name: corpus for name, corpus in EVERY.items() if corpus.kind != "tunes"}  # those of lines
 NAMES = sorted(name for name, corpus in CORPORA.items() if corpus.kind == "names")
 LEAST = {"dinosaurs": 1300}  # of the other lists 400
 
@@ -25,6 +26,7 @@ def test_the_corpora_are_those_promised():
     assert {"dinosaurs", "minerals", "stars", "tales"} <= CORPORA.keys()
     assert len(NAMES) >= 5
     assert CORPORA.keys() - set(NAMES) == {"tales"}
+    assert EVERY.keys() - CORPORA.keys() == {"jazz"}
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -57,6 +59,16 @@ def test_no_line_has_hidden_or_decomposed_characters(name):
         assert line.isprintable(), line
         assert line == unicodedata.normalize("NFC", line)
         assert line == line.strip() != ""
+
+
+def test_jazz_is_a_tune_a_file_each_with_a_title_of_its_own():
+    jazz = EVERY["jazz"]
+    tunes = [path.read_text(encoding="utf-8") for path in sorted(jazz.path.iterdir())]
+    assert jazz.origin == ORIGINS["jazz"]
+    assert (jazz.documents, jazz.size) == (len(tunes), sum(map(len, tunes)))
+    assert all(tune.startswith("X:1\n") and tune.count("\nX:") == 0 for tune in tunes)
+    titles = {re.search(r"^T:(.+)$", tune, re.MULTILINE)[1] for tune in tunes}
+    assert len(titles) == len(tunes) >= 60
 
 
 def test_dinosaurs_are_capitalised_genera_in_ascii():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gencli.cli.improvise import AskedTune, write_improvised
 from gencli.cli.metrics import json_line
 from gencli.config import Precision, SampleConfig, check
 from gencli.errors import OptionError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT = SampleConfig()
 FIELDS = ("text", "tokens", "logprob", "finish", "novel", "seed")  # of a sample, in JSON
-WHICH, HOW, OUTPUT = "What to write", "How to draw", "Output"
+WHICH, TUNES, HOW, OUTPUT = "What to write", "Tunes", "How to draw", "Output"
 
 
 def sample(
@@ -45,6 +46,42 @@ def sample(
     novel: Annotated[
         bool, typer.Option("--novel", help="Nothing that stood in the corpus.", rich_help_panel=WHICH)
     ] = False,
+    bars: Annotated[
+        int | None, typer.Option(help="How many. Default: once through --chords, else 32.", rich_help_panel=TUNES)
+    ] = None,
+    chords: Annotated[
+        str | None, typer.Option(help='The changes, such as "Dm7 G7 | Cmaj7 | %".', rich_help_panel=TUNES)
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Such as C, Bb or F#m.", rich_help_panel=TUNES)] = None,
+    tempo: Annotated[float | None, typer.Option(help="Quarters a minute.", rich_help_panel=TUNES)] = None,
+    meter: Annotated[str | None, typer.Option(help="Such as 4/4, 3/4 or 6/8.", rich_help_panel=TUNES)] = None,
+    swing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATIO", help="Of two eighths, such as 1.5, or off. Default for jazz: 1.5.", rich_help_panel=TUNES
+        ),
+    ] = None,
+    range_: Annotated[
+        str | None, typer.Option("--range", help="Of the melody, such as G3-A5 or 55-81.", rich_help_panel=TUNES)
+    ] = None,
+    instrument: Annotated[
+        str | None, typer.Option(help="Of the melody. Default: tenor-sax.", rich_help_panel=TUNES)
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="A label that the model learned.", rich_help_panel=TUNES)] = None,
+    backing: Annotated[
+        Literal["trio", "chords", "none"] | None,
+        typer.Option(help="What accompanies it. Default: trio.", rich_help_panel=TUNES),
+    ] = None,
+    primer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on from this tune.", rich_help_panel=TUNES)
+    ] = None,
+    infill: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="FILE FILE", help="Join two phrases by --bars new ones (4).", rich_help_panel=TUNES),
+    ] = None,
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For .wav: an .sf2 file.", rich_help_panel=TUNES)
+    ] = None,
     temperature: Annotated[
         float,
         typer.Option(
@@ -87,10 +124,17 @@ def sample(
         typer.Option("--json", help="One object of JSON a line, log-probabilities in nats.", rich_help_panel=OUTPUT),
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.", rich_help_panel=OUTPUT)
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write to this file; a tune as its suffix says: .mid, .musicxml, .abc, .png, .wav.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
 ) -> None:
-    """Write new texts with a model."""
+    """Write new texts, or tunes, with a model."""
     from gencli.cli.models import open_model
     from gencli.display import open_console
     from gencli.files import check_writable
@@ -100,12 +144,27 @@ def sample(
         temperature, top_k, top_p, max_length, tuple(stop or ()), seed, min_length, repetition_penalty, allow_unk
     )
     check(count >= 1, f"--count {count}: must be at least 1")
+    asked = AskedTune(
+        bars, chords, key, tempo, meter, swing, range_, instrument, label, backing, primer, infill, soundfont
+    )
+    of_texts = {
+        "--prompt": bool(prompt), "--strict": strict, "--max-length": max_length != DEFAULT.max_length,
+        "--min-length": min_length != DEFAULT.min_length, "--stop": bool(stop), "--unique": unique, "--novel": novel,
+        "--repetition-penalty": repetition_penalty != DEFAULT.repetition_penalty, "--allow-unk": allow_unk,
+        "--json": as_json,
+    }  # fmt: skip
     if output is not None:
         check_writable(output, OptionError)
         check(output.resolve() != model.resolve(), f"-o {output}: is the model itself; name another file")
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
         loaded = open_model(model, threads, precision)
+        if loaded.codec.level == "music":
+            given = next((name for name, is_given in of_texts.items() if is_given), None)
+            check(given is None, f"{given}: belongs to models of texts; this one writes tunes, leave it out")
+            write_improvised(loaded, asked, config, count, output)
+            return
+        check(asked.first is None, f"{asked.first}: belongs to models of tunes; this one writes texts, leave it out")
         unknown = [] if strict else loaded.unknown(prompt)
         if unknown:
             names = ", ".join(repr(symbol) for symbol in unknown)

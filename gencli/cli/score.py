@@ -22,6 +22,7 @@ from gencli.cli.score_output import (
     show_scores,
     show_summary,
 )
+from gencli.cli.score_tunes import TuneView, score_files
 from gencli.cli.texts import ARGUMENTS, Entry, read_entries
 from gencli.config import Precision, check
 from gencli.errors import CorpusError, OptionError
@@ -40,7 +41,10 @@ def score(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, as gencli train writes them.")],
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; without any, and without -f, the lines of stdin."),
+        typer.Argument(
+            metavar="TEXT",
+            help="Texts; without any, and without -f, the lines of stdin. For a model of tunes: files of tunes.",
+        ),
     ] = None,
     file: Annotated[
         list[str] | None,
@@ -81,7 +85,10 @@ def score(
         ),
     ] = False,
     per_token: Annotated[
-        bool, typer.Option("--per-token", help="Each symbol with its log-probability.", rich_help_panel=SHOWN)
+        bool,
+        typer.Option(
+            "--per-token", help="Each symbol with its log-probability; of tunes each bar.", rich_help_panel=SHOWN
+        ),
     ] = False,
     following: Annotated[
         int | None,
@@ -120,11 +127,13 @@ def score(
         typer.Option(help="Of the products; bfloat16 is faster where the processor has it, auto takes it."),
     ] = "float32",
 ) -> None:
-    """Tell how likely a model finds texts: one line for each, at once and in their order.
+    """Tell how likely a model finds texts, or tunes: one line for each, at once and in their order.
 
     Columns: log-probability, tokens (with the end of the text), unknown tokens, perplexity, text.
 
     An empty line is scored too: by its end alone, where the model knows one.
+
+    Of tunes the melody is scored, given bars and chords, by the note and by the bar.
     """
     from gencli.cli.models import open_model
     from gencli.corpus import check_encoding
@@ -135,6 +144,10 @@ def score(
     check(top is None or top >= 1, f"--top {top}: must be at least 1")
     for name, weight in (("--lm-weight", lm_weight), ("--word-bonus", word_bonus)):
         check(weight is None or math.isfinite(weight), f"{name} {weight}: must be a finite number")
+    of_texts = {
+        "--by file": by == "file", "--cache": cache, "--carry-state": carry_state, f"--oov {oov}": oov != "include",
+        "--no-eos": no_eos, "--rank": rank, "--next": following is not None, "--nbest": nbest,
+    }  # fmt: skip
     check_together(
         {
             "--rank": rank, "--summary": summary, "--next": following is not None, "--nbest": nbest,
@@ -150,6 +163,12 @@ def score(
     with CompileClock() as clock:
         clock.on_begin = announce_compiling
         loaded = open_model(model, threads, precision)
+        if loaded.codec.level == "music":
+            given = next((name for name, is_given in of_texts.items() if is_given), None)
+            check(given is None, f"{given}: belongs to models of texts; this one scores tunes, leave it out")
+            view = TuneView(base, as_json, per_token, summary, console.is_terminal)
+            score_files(loaded, [*(text or []), *(file or [])], view)
+            return
         entries = read_entries(text or [], file or [], by, encoding)
         if nbest:
             entries = parsed(entries)

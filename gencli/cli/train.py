@@ -12,6 +12,7 @@ from gencli.config import (
     Activation,
     CellName,
     DocumentMode,
+    LabelSource,
     Level,
     NetworkConfig,
     OptimizerConfig,
@@ -31,7 +32,8 @@ def train(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="A bundled corpus (see gencli corpora), a file, a folder, or - for stdin; several are joined.",
+            help="A bundled corpus (see gencli corpora), a file, a folder, music21:NAME (tunes of that collection), or "
+            "- for stdin; several are joined.",
         ),
     ],
     output: Annotated[
@@ -46,7 +48,11 @@ def train(
     ] = None,
     level: Annotated[
         Literal["auto", Level],
-        typer.Option(help="What a symbol is. auto: char, or word with an option for words.", rich_help_panel=DATA),
+        typer.Option(
+            help="What a symbol is. auto: char; word with an option for words; music for tunes (.abc, .mid, .musicxml, "
+            ".krn and such).",
+            rich_help_panel=DATA,
+        ),
     ] = "auto",
     documents: Annotated[
         Literal["auto", DocumentMode],
@@ -75,6 +81,16 @@ def train(
     lowercase: Annotated[
         bool, typer.Option("--lowercase", help="Words: read and write small letters only.", rich_help_panel=DATA)
     ] = False,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Tunes: the melody's track, by number or name. Default: by rule.", rich_help_panel=DATA
+        ),
+    ] = None,
+    label: Annotated[
+        LabelSource,
+        typer.Option(help="Tunes: label each with its folder's name, for sample --label.", rich_help_panel=DATA),
+    ] = "none",
     valid: Annotated[
         str | None, typer.Option(metavar="FILE", help="Validate on this file's documents.", rich_help_panel=DATA)
     ] = None,

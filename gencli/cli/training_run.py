@@ -118,7 +118,8 @@ def carry_out(request: Request, choices: Choices) -> int:
     if interrupted:
         tell_resume(request, training)
         return INTERRUPTED
-    display.note(conclusion(training.output, training.progress.history, display.seconds))
+    tunes = training.plan.codec.level == "music"
+    display.note(conclusion(training.output, training.progress.history, display.seconds, tunes))
     if learned_by_heart(training.progress.history):
         display.note(BY_HEART)
     return 0
@@ -145,6 +146,8 @@ def show_plan(request: Request, training: Training, display: TrainingDisplay) ->
     plan = training.plan
     cost = parameter_count(plan), memory_bytes(plan)
     display.show(plan_table(plan, request.output, *cost, display.console.width))
+    for notice in plan.notices:
+        display.note(notice)
     if request.resume:
         display.note(f"going on after step {training.progress.step:,}")
 
@@ -209,7 +212,7 @@ def tell_resume(request: Request, training: Training) -> None:
     typer.echo(request.resume_command(training.plan.choices.valid), err=True)
 
 
-def conclusion(output: Path, history: Sequence[Entry], seconds: float) -> str:
+def conclusion(output: Path, history: Sequence[Entry], seconds: float, tunes: bool = False) -> str:
     """One line on what there is now and what to do with it."""
     kept = kept_entry(history)
     facts = []
@@ -220,7 +223,8 @@ def conclusion(output: Path, history: Sequence[Entry], seconds: float) -> str:
     elif history:
         facts.append(f"training loss {history[-1]['train_loss']:.3f}")
     facts.append(f"{seconds:.1f} s")
-    return f"{output}: {', '.join(facts)}; try: {shlex.join(['gencli', 'sample', str(output), '-n', '10'])}"
+    trial = ["-o", "tune.mid"] if tunes else ["-n", "10"]
+    return f"{output}: {', '.join(facts)}; try: {shlex.join(['gencli', 'sample', str(output), *trial])}"
 
 
 def learned_by_heart(history: Sequence[Entry]) -> bool:

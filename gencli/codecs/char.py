@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.codecs.codec import EOS, UNK
+from gencli.codecs.codec import EOS, UNK, Tokens
 from gencli.config import CodecOptions, Level, check
 from gencli.documents import Document
 from gencli.errors import ModelFileError
@@ -117,6 +117,14 @@ class CharCodec:
             return ("<EOS>", "<UNK>")[index]
         character = self.characters[index - FIRST]
         return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+        """None (0, N)."""
+        return np.empty((0, len(ids)), np.int32)
+
+    def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:
+        """The documents as they are."""
+        return tokens
 
     def _places(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which codes (N,) the vocabulary has, and the place of each in it (that of a neighbour where it has not)."""

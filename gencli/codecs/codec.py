@@ -87,6 +87,12 @@ class Codec(Protocol):
     def symbol(self, index: int) -> str:
         """A printable label of one id."""
 
+    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The side ids (F, N) of documents (D,) laid end to end as ids (N,)."""
+
+    def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:
+        """The training documents as one epoch is to see them, each as long as it was; the same for equal arguments."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -102,7 +108,7 @@ def encode_documents(codec: Codec, documents: Sequence[Document], mode: Document
     encoded = [codec.encode(document.text, eos=mode != "stream") for document in documents]
     ids = np.concatenate(encoded) if encoded else np.empty(0, np.int32)
     lengths = np.array([len(one) for one in encoded], np.int64)
-    return Tokens(ids, lengths, np.empty((0, len(ids)), np.int32))
+    return Tokens(ids, lengths, codec.side(ids, lengths))
 
 
 def fit_codec(level: Level, documents: Sequence[Document], options: CodecOptions | None = None) -> Codec:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.codecs.codec import EOS, UNK
+from gencli.codecs.codec import EOS, UNK, Tokens
 from gencli.config import CodecOptions, Level, SplitName, check
 from gencli.documents import Document
 from gencli.errors import ModelFileError
@@ -156,6 +156,14 @@ class WordCodec:
     def symbol(self, index: int) -> str:
         """A printable label: the word; an undertie before it means no space, an open box a space, where unusual."""
         return ("<EOS>", "<UNK>")[index] if index < FIRST else self._split.label(self.words[index - FIRST])
+
+    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+        """None (0, N)."""
+        return np.empty((0, len(ids)), np.int32)
+
+    def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:
+        """The documents as they are."""
+        return tokens
 
     def _cased(self, text: str) -> str:
         return text.lower() if self.lowercase else text

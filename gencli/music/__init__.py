@@ -1,0 +1,1 @@
+"""Tunes: lead sheets, chord symbols, readers and writers. The only place that knows music21."""
