@@ -172,10 +172,10 @@ def test_a_reader_follows_the_parameters_that_its_network_learns(kind: dict[str,
 
 @BOTH
 def test_what_a_window_leaves_behind_does_not_reach_the_next(tying: dict[str, Any]) -> None:
-    """Fewer steps and distinct tokens, then more, then other rows: the bits of a network that has seen nothing."""
+    """More steps and distinct tokens, fewer, then other rows: the bits of a network that has seen nothing."""
     config = config_of(tying, dropout=0.2, weight_dropout=0.2, input_dropout=0.2)
     used = random_network(config, threads=2)
-    for T, B, largest in [(9, 7, V), (3, 7, 4), (12, 7, V), (2, 3, 2), (8, 20, V)]:
+    for T, B, largest in [(2, 3, 2), (9, 7, V), (3, 7, 4), (12, 7, V), (8, 20, V)]:
         batch, fresh = batch_for(config, seed=T, T=T, B=B), random_network(config, threads=2)
         batch.inputs[batch.inputs > largest] = 3
         found, expected = (n.learn(batch, n.state(B), key=T) for n in (used, fresh))

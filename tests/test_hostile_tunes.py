@@ -60,7 +60,7 @@ def test_the_files_that_are_damaged_below_are_good(suffix, tmp_path):
 def test_a_damaged_file(seed, tmp_path):
     name, data = mutated(seed)
     (tmp_path / name).write_bytes(data)
-    survive(tmp_path / name)
+    assert survive(tmp_path / name) >= 0
 
 
 def test_a_folder_of_damaged_files_gives_the_good_ones(tmp_path):

@@ -12,7 +12,11 @@ from gencli.documents import cut_documents
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORTER = {"--minutes 2": "--minutes 0.03", "--minutes 5": "--minutes 0.03"}
+SHORTER = {
+    "--minutes 2": "--minutes 0.03",
+    "--minutes 5": "--minutes 0.03",
+    "train jazz": "train jazz --max-steps 5",
+}
 
 
 def blocks(language: str) -> list[str]:

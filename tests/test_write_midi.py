@@ -53,7 +53,9 @@ def test_every_check_holds_in_every_meter_and_swing(meter, swing):
     changes = "Dm7b5 G7alt | Cm6/9 | N.C. | F#m7b5/E B7#9 | Em C/E"
     sheet = sheet_of(changes, [(6 * n, 6, 60 + n % 7) for n in range(20)], meter, swing=swing)
     options = WriteOptions()
-    midi_checks.check(tune_bytes(sheet, options), sheet, options)
+    data = tune_bytes(sheet, options)
+    midi_checks.check(data, sheet, options)
+    assert len(midi_checks.read(data)) == 5  # heading, melody, chords, bass, drums
 
 
 def test_the_heading_says_what_the_sheet_says():

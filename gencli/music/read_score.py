@@ -55,6 +55,7 @@ def read_musicxml(data: bytes, track: str | None = None) -> LeadSheet:
     drop_directions(root)
 
     def parse() -> Any:
+        """music21's score of it."""
         from music21.musicxml.xmlToM21 import MusicXMLImporter
 
         importer = MusicXMLImporter()

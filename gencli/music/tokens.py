@@ -182,6 +182,7 @@ class _Reading:
         self.known = False  # whether that note is the last one of `notes`
 
     def sheet(self) -> LeadSheet:
+        """The header, then bar by bar to the end."""
         kinds = ("LABEL_", "METER_", "SWING_", "TEMPO_", "KEY_")
         label, meter, swing, tempo, key = map(self.value, kinds)
         current = parse_meter(meter)
