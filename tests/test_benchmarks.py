@@ -96,4 +96,4 @@ def test_an_unknown_section_is_refused() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "speed"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 2
-    assert "speed: no such section; there are train, sample, score" in ended.stderr
+    assert "speed: no such section; there are train, words, sample, score" in ended.stderr

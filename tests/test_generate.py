@@ -122,9 +122,9 @@ def test_every_cell_writes_what_its_twin_writes(cell: Any, kind: str) -> None:
 def test_what_is_forgotten_is_no_longer_penalised(
     monkeypatch: pytest.MonkeyPatch, remembered: int, rule: reference.Rule, prompt: list[int]
 ) -> None:
-    """A short memory, in which tokens come twice: forgotten is a token whose last place has gone."""
+    """A short memory, in which tokens come twice: forgotten is a token whose last place has gone. Some samples end."""
     monkeypatch.setattr("gencli.speaker.REMEMBERED", remembered)
-    expect_the_twins_texts(network_of(), rule._replace(banned=(EOS,)), prompt, remembered)
+    expect_the_twins_texts(network_of(), rule, prompt, remembered)
 
 
 def test_samples_end_at_different_lengths_and_their_rows_move_together() -> None:
@@ -176,9 +176,11 @@ def test_pieces_companies_and_threads_change_nothing(kind: str, rule: reference.
     network.team.close()
 
 
-def test_samples_that_are_ended_leave_the_others_as_they_were() -> None:
+def test_samples_that_are_ended_leave_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their state, and what is remembered of them: a short memory, and penalties that matter."""
+    monkeypatch.setattr("gencli.speaker.REMEMBERED", 3)
     network, numbers = network_of(), list(range(20))
-    rule = RULES[3]._replace(min_length=STEPS)
+    rule = reference.Rule(penalty=3.0, min_length=STEPS)
     expected, _ = speaker_of(network, rule, PROMPT, numbers)[0].advance(STEPS)
     speaker, _ = speaker_of(network, rule, PROMPT, numbers)
     speaker.advance(10)

@@ -82,7 +82,7 @@ def logits_of(head: Any, x: Array, H: int, V: int, first: int = 0, last: int = B
     wide = np.full((*x.shape[:2], padded(H, dtype)), np.nan, dtype)
     wide[:, :, :H] = x
     logits = np.full((*x.shape[:2], padded(V, dtype)), GUARD, dtype)
-    scratch = np.full((x.shape[1] + 2, scratch_columns(head, H)), np.nan, dtype)
+    scratch = np.full((x.shape[1] + 2, scratch_columns(head)), np.nan, dtype)
     head_logits(wide, H, head, logits, scratch[1:-1], first, last)
     assert np.isnan(scratch[[0, -1]]).all()
     others = np.delete(np.arange(B), slice(first, last))

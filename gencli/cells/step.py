@@ -72,7 +72,7 @@ def workspace(weights: Weights, vocabulary_size: int, width: int, rows: int, sid
         no_bias=np.zeros(units, dtype),
         nothing=np.zeros((2, rows), dtype),
         no_side=np.zeros((0, 1, 1), np.int32),
-        scratch=np.zeros((rows, scratch_columns(weights.head, weights.hidden_size)), dtype),
+        scratch=np.zeros((rows, scratch_columns(weights.head)), dtype),
         logits=np.zeros((1, rows, padded(vocabulary_size, dtype)), dtype),
         keep=np.ones((2, rows), dtype),
         ids=np.zeros((1, rows), np.int32),

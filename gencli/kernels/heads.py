@@ -9,9 +9,9 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from gencli.kernels.compile import kernel
-from gencli.kernels.product import product
+from gencli.kernels.product import product, stored_rows
 from gencli.kernels.softmax import logits_of_rows, normalise
-from gencli.kernels.tile import PANEL_BYTES
+from gencli.kernels.tile import PANEL_BYTES, padded
 
 Array = NDArray[Any]
 
@@ -66,7 +66,7 @@ def _adaptive(x, x_at, m, hidden_size, head, out, out_at, scratch):
             begin, end = head.edges[k], head.edges[k + 1]
             share = flat[into + begin] - norm
             columns = head.biases[k].size
-            units = head.projections[k].size // hidden_size
+            units = head.projections[k].size // stored_rows(head.projections[k], hidden_size)
             place = b * S + S - columns
             left = b * S
             panels = units // (PANEL_BYTES // x.itemsize)
@@ -106,9 +106,9 @@ def head_logits(x, hidden_size, head, logits, scratch, first, last):
         _logits(x, row * x.shape[2], last - first, hidden_size, head, logits, row * N, scratch)
 
 
-def scratch_columns(head: FullHead | AdaptiveHead, hidden_size: int) -> int:
+def scratch_columns(head: FullHead | AdaptiveHead) -> int:
     """Columns of scratch that `head_logits` needs a row."""
     if isinstance(head, FullHead):
         return 0
     widest = max(len(bias) for bias in (head.bias, *head.biases))
-    return widest + max(len(projection) // hidden_size for projection in head.projections)
+    return widest + max(padded(width, head.bias.dtype) for width in head.widths.tolist())

@@ -63,6 +63,10 @@ class PackedWeights:
         width = panel_width(self.weights.dtype)
         first, last = bounds((end - begin) // width, share, shares)
         target = d_weights[begin * self.k : end * self.k]
+        if d_out.size == 0 and accumulate == 0:  # no rows: the sums are zero, whatever stood there
+            target[first * width * self.k : last * width * self.k] = 0
+            d_bias[begin + first * width : begin + last * width] = 0
+            return
         if self.halved:
             weight_gradient_halved(x, self.k, d_out, begin, target, d_bias, scratch, accumulate, first, last)
         else:
