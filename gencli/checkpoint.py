@@ -46,6 +46,7 @@ def write_checkpoint(
     """Save everything a run needs to go on; ModelFileError where that cannot be written."""
     tensors: dict[str, Array] = {}
     vectors = {"now": network.flat, "best": best, "mean": optimizer.mean, "variance": optimizer.variance}
+    vectors |= {"averaged": optimizer.averaged} if optimizer.config.average > 0 else {}
     for name, flat in vectors.items():
         tensors |= {f"{name}.{key}": values for key, values in network.layout.plain(flat).items()}
     H = plan.network.hidden_size
@@ -84,7 +85,9 @@ class Checkpoint:
 
     def restore(self, network: Network, optimizer: AdamW, state: State, best: Array) -> Progress:
         """Fill the arrays of a run; gives where it stood."""
-        for name, flat in (("best", best), ("mean", optimizer.mean), ("variance", optimizer.variance)):
+        vectors = {"best": best, "mean": optimizer.mean, "variance": optimizer.variance}
+        vectors |= {"averaged": optimizer.averaged} if optimizer.config.average > 0 else {}
+        for name, flat in vectors.items():
             flat[:] = network.layout.lay(self._part(name))
         network.load(self._part("now"))
         H = network.config.hidden_size

@@ -17,6 +17,7 @@ SoftmaxName = Literal["full", "adaptive"]
 DocumentMode = Literal["line", "paragraph", "file", "stream"]
 Activation = Literal["tanh", "relu"]
 Precision = Literal["float32", "bfloat16"]
+PresetName = Literal["small", "medium", "large"]
 
 
 def check(condition: bool, message: str) -> None:
@@ -105,6 +106,9 @@ class OptimizerConfig:
     warmup: float = 0.05  # share of training in which the rate rises from 0
     beta1: float = 0.9
     beta2: float = 0.99
+    average: float = (
+        0.0  # weights kept are averages in which step t counts about t^(average-1) times; 0 = the last ones
+    )
 
     def __post_init__(self) -> None:
         check(0 < self.lr <= 10, f"--lr {self.lr}: must be above 0 and at most 10")
@@ -112,6 +116,7 @@ class OptimizerConfig:
         check(0 <= self.clip_value < math.inf, f"--clip-value {self.clip_value}: must be 0 (off) or above")
         check(0 <= self.weight_decay < 1, f"--weight-decay {self.weight_decay}: must be at least 0 and below 1")
         check(0 <= self.warmup < 1, f"--warmup {self.warmup}: must be at least 0 and below 1")
+        check(self.average == 0 or 1 <= self.average <= 1000, f"--average {self.average}: must be 0 (off) or 1 to 1000")
         check(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be at least 0 and below 1")
 
 
@@ -125,6 +130,7 @@ class TrainConfig:
     epochs: float = 20.0  # passes over the training documents; the schedule anneals to them
     minutes: float | None = None  # a budget of wall-clock time, to which the schedule anneals instead
     max_steps: int | None = None  # ends training, and the schedule, earlier
+    target: float | None = None  # ends training once the validation loss, nats a token, is no higher
     patience: int = 0  # evaluations without a better validation loss before training ends; 0 = never
     seed: int = 1
     precision: Precision = "float32"  # of the factors of products while learning; all else is float32
@@ -137,6 +143,7 @@ class TrainConfig:
         minutes = self.minutes
         check(minutes is None or 0 < minutes < math.inf, f"--minutes {minutes}: must be above 0")
         check(self.max_steps is None or self.max_steps >= 1, f"--max-steps {self.max_steps}: must be at least 1")
+        check(self.target is None or 0 < self.target < math.inf, f"--target {self.target}: must be above 0")
         check(self.patience >= 0, f"--patience {self.patience}: must be 0 (off) or above")
         check(0 <= self.seed < 2**63, f"--seed {self.seed}: must lie between 0 and 2**63 - 1")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gencli.config import Level
+from gencli.config import Level, PresetName
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Defaults:
     epochs: float
     lr: float
     input_dropout: float = 0.0
+    weight_decay: float = 0.01
+    average: float = 0.0
 
 
 # Chosen on the bundled corpora and tiny Shakespeare by validation loss and time on two cores.
@@ -49,6 +51,6 @@ SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
 HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
 
 
-def defaults_for(level: Level, tokens: int) -> Defaults:
+def defaults_for(level: Level, tokens: int, minutes: float | None = None, preset: PresetName = "medium") -> Defaults:
     """The row of the level's table that holds a corpus of so many tokens."""
     return next(row for row in TABLES[level] if tokens <= row.tokens)

@@ -82,9 +82,9 @@ class Network:
             return TiedEmbedding(*own, self.output)
         return VectorEmbedding(*own, self.config.embedding_size) if self.config.embedding_size else TableEmbedding(*own)
 
-    def reader(self) -> Network:
-        """A second network on the same parameters that reads and writes in full precision."""
-        return Network(self.config, self.team, self.layout.dtype, self.flat)
+    def reader(self, flat: Array | None = None) -> Network:
+        """A second network that reads and writes in full precision, on the same parameters or on others (size,)."""
+        return Network(self.config, self.team, self.layout.dtype, self.flat if flat is None else flat)
 
     def initialise(self, seed: int) -> None:
         """Draw initial parameters."""

@@ -1,4 +1,4 @@
-"""Clipping, AdamW and the learning rate's schedule, over a network's flat vectors."""
+"""Clipping, AdamW, averaged weights and the learning rate's schedule, over a network's flat vectors."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.config import OptimizerConfig
-from gencli.kernels.adamw import CHUNK, adamw, squared_norms
+from gencli.kernels.adamw import CHUNK, adamw, move_average, squared_norms
 from gencli.kernels.threads import bounds
 from gencli.network import Network
 
 Array = NDArray[Any]
 
 
-def learning_rate(progress: float, warmup: float, peak: float, final_share: float = 0.05) -> float:
-    """Linear warm-up, then a half cosine down to `final_share` of the peak (Loshchilov & Hutter 2017, equation 5).
+def learning_rate(progress: float, warmup: float, peak: float, final_share: float = 0.02) -> float:
+    """Linear warm-up, then a straight line down to `final_share` of the peak (Bergsma et al. 2025, section 3).
 
     `progress` in [0, 1] is the part of training that is over, `warmup` the part of it spent rising.
     """
     if progress < warmup:
         return peak * progress / warmup
     rest = (min(progress, 1.0) - warmup) / max(1.0 - warmup, 1e-9)
-    return peak * (final_share + (1.0 - final_share) * 0.5 * (1.0 + math.cos(math.pi * rest)))
+    return peak * (1.0 - (1.0 - final_share) * rest)
 
 
 class AdamW:
-    """The moments of one network's parameters, and the steps they make."""
+    """The moments of one network's parameters, the steps they make, and the average of the weights on the way.
+
+    After step t the average moves by the share n / (t + n - 1) towards the weights, n being `config.average`: step i
+    counts about i^(n-1) times (polynomial-decay averaging, Shamir & Zhang 2013, section 4). Without averaging
+    `averaged` is the weights themselves.
+    """
 
     def __init__(self, network: Network, config: OptimizerConfig) -> None:
         self.network, self.config = network, config
         self.mean, self.variance = network.layout.new(), network.layout.new()
+        self.averaged = network.flat.copy() if config.average > 0 else network.flat
         self.steps = 0
         self._sums = np.zeros(-(-network.layout.size // CHUNK), network.layout.dtype)
 
     def reset(self) -> None:
-        """Forget all moments."""
+        """Forget all moments; the average begins anew with the next step."""
         self.mean[:], self.variance[:], self.steps = 0, 0, 0
 
     def gradient_norm(self) -> float:
@@ -66,6 +72,7 @@ class AdamW:
         arrays = (network.flat, network.gradient, self.mean, self.variance)
         moments = (config.beta1, config.beta2, correction2)
         decayed, size = network.layout.decayed, network.layout.size
+        weight = config.average / (self.steps + config.average - 1) if config.average > 0 else 0.0
 
         def job(share: int, shares: int) -> None:
             """One thread's range of the flat vectors."""
@@ -74,6 +81,8 @@ class AdamW:
             middle = min(max(first, decayed), last)
             adamw(*arrays, scale, rate / correction1, rate * config.weight_decay, *moments, first, middle)
             adamw(*arrays, scale, rate / correction1, 0.0, *moments, middle, last)
+            if weight > 0:
+                move_average(self.averaged, network.flat, weight, first, last)
 
         network.team.run(job)
         network.pack()

@@ -23,6 +23,7 @@ from gencli.config import (
     NetworkConfig,
     OptimizerConfig,
     Precision,
+    PresetName,
     SoftmaxName,
     SplitName,
     TrainConfig,
@@ -67,10 +68,13 @@ class Choices:
     minutes: float | None = None
     max_steps: int | None = None
     lr: float | None = None
+    average: float | None = None
     clip: float | None = None
     clip_value: float | None = None
     weight_decay: float | None = None
     patience: int | None = None
+    target: float | None = None
+    preset: PresetName = "medium"
     seed: int | None = None
     precision: Literal["auto"] | Precision = "auto"
     valid: str | None = None  # a file of validation documents
@@ -159,7 +163,7 @@ def make_plan(
         codec = fit_codec(_level(choices.level, options, corpus), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
-    defaults = defaults_for(codec.level, len(train_data.ids))
+    defaults = defaults_for(codec.level, len(train_data.ids), choices.minutes, choices.preset)
     chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
     chosen += ["documents"] if choices.documents == "auto" else []
     if network is not None:
@@ -167,6 +171,7 @@ def make_plan(
     else:
         network = _network(choices, defaults, codec)
         chosen = [name for name in chosen if name != "input_dropout" or network.embedding_size > 0]
+    check(choices.target is None or bool(held_out), "--target: needs validation; leave out --val-fraction 0")
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
     hashes = np.unique(np.array([document_hash(codec.normalised(d.text)) for d in corpus.documents], np.uint64))
     return Plan(
@@ -280,7 +285,8 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
         lr=_pick(choices.lr, defaults.lr),
         clip=_pick(choices.clip, base.clip),
         clip_value=_pick(choices.clip_value, base.clip_value),
-        weight_decay=_pick(choices.weight_decay, base.weight_decay),
+        weight_decay=_pick(choices.weight_decay, defaults.weight_decay),
+        average=_pick(choices.average, defaults.average),
     )
     asked = TrainConfig(
         optimizer=optimizer,
@@ -290,6 +296,7 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
         minutes=choices.minutes,
         max_steps=choices.max_steps,
         patience=_pick(choices.patience, 0),
+        target=choices.target,
         seed=seed,
         precision=settled_precision(choices.precision),
     )

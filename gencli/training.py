@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.batches import Rows, epoch_order, pack_documents
+from gencli.batches import Rows, epoch_order
 from gencli.checkpoint import Checkpoint, stored_model, write_checkpoint
 from gencli.codecs.music import MusicCodec
 from gencli.config import SampleConfig
 from gencli.errors import TrainingError
+from gencli.evaluation import evaluate, evaluation_seconds, steps_between
 from gencli.improvising import sketches
 from gencli.kernels.compile import CompileClock
 from gencli.kernels.counter import mix
@@ -47,6 +48,7 @@ class Training:
         save: bool = True,
     ) -> None:
         self.plan, self.output, self.sample_every, self.save = plan, output, sample_every, save
+        self.lead = 0.0  # seconds that a budget of time had lost before training began
         self.resume_path = resume_path(output)
         self._clock = CompileClock()
         with self._clock:
@@ -61,8 +63,8 @@ class Training:
         self.state = self.network.state(plan.train.batch_size)
         self.progress = Progress()
         self.interrupted = False
-        self._reader = self.network.reader()
-        self._evaluation_seconds = 0.0
+        self._reader = self.network.reader(self.optimizer.averaged)  # evaluations and samples are of what is kept
+        self._closing_seconds = 0.0  # what the last evaluation will take
 
     @classmethod
     def resume(cls, sources: Sequence[str], output: Path, threads: int, *, sample_every: int | None = None) -> Training:
@@ -75,6 +77,7 @@ class Training:
         checkpoint.check_data(plan)
         run = cls(plan, output, threads, sample_every=sample_every)
         run.progress = checkpoint.restore(run.network, run.optimizer, run.state, run.best)
+        run._reader.pack()
         return run
 
     @property
@@ -87,13 +90,6 @@ class Training:
         """The validation loss of the weights that are kept; None without validation."""
         return self.progress.best_loss
 
-    @property
-    def evaluate_every(self) -> int:
-        """Steps between evaluations: a pass, but not so often that they take much time nor so rarely that one waits."""
-        train = self.plan.train
-        cost = self.plan.valid_tokens / (train.batch_size * train.seq_length) / 3  # a forward pass is a third of a step
-        return max(min(self.plan.steps_per_epoch, 500), math.ceil(20 * cost), 10)
-
     def interrupt(self) -> None:
         """Ask `fit` to save and end after the step under way."""
         self.interrupted = True
@@ -105,6 +101,8 @@ class Training:
         """
         with self._clock:
             self._compile_forward()
+            if self.plan.train.minutes is not None:
+                self._closing_seconds = evaluation_seconds(self._reader, self.plan.valid_data, self.plan)
             self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
             self._saved = time.perf_counter()
             if self.progress.step == 0:
@@ -131,7 +129,7 @@ class Training:
         """How much of training is over, 0 ... 1: of the tokens, the steps or the time, whichever is furthest."""
         train, done = self.plan.train, 0.0
         if train.minutes is not None:
-            done = self.seconds() / max(60 * train.minutes - self._evaluation_seconds, 1e-3)
+            done = self.seconds() / max(60 * train.minutes - self.lead - self._closing_seconds, 1e-3)
         else:
             done = self.progress.tokens / (train.epochs * self.plan.train_tokens)
         if train.max_steps is not None:
@@ -148,19 +146,21 @@ class Training:
     def _steps(self) -> Iterator[Step]:
         """All steps that are left, record by record."""
         progress, rows = self.progress, self._rows()
-        meter = Meter(self.seconds)
+        meter, evaluate_every = Meter(self.seconds), steps_between(self.plan)
         while not progress.finished:
             event = self._learn(rows, meter)
             if progress.window == len(rows):
                 progress.window, progress.epoch = 0, progress.epoch + 1
                 rows, self.state = self._rows(), self.network.state(self.plan.train.batch_size)
             done = self.share_done()
-            due = progress.step % self.evaluate_every == 0
+            due = progress.step % evaluate_every == 0
             news = News(event=event)
             if event is None and (due or done >= 1.0):
+                began = time.perf_counter()
                 valid_loss = self._evaluate(self._epoch(rows))
                 news = News(valid_loss, self._samples(done), train_loss=progress.history[-1]["train_loss"])
-                progress.finished = done >= 1.0 or self._out_of_patience()
+                progress.finished = done >= 1.0 or self._out_of_patience() or self._on_target()
+                self._closing_seconds = time.perf_counter() - began
             if news != News() or meter.due() or progress.finished:
                 yield meter.record(progress, self._epoch(rows), done, self._clock.seconds, news)
             if self.interrupted and not progress.finished:
@@ -213,7 +213,6 @@ class Training:
 
     def _evaluate(self, epoch: float) -> float | None:
         """The validation loss, noted in the history; the best weights are kept. None without validation documents."""
-        began = time.perf_counter()
         progress, data = self.progress, self.plan.valid_data
         valid_loss = None
         if len(data.ids):
@@ -222,21 +221,24 @@ class Training:
             valid_loss = measured if math.isfinite(measured) else None
             if valid_loss is not None and (progress.best_loss is None or valid_loss < progress.best_loss):
                 progress.best_loss, progress.stale = valid_loss, 0
-                self.best[:] = self.network.flat
+                self.best[:] = self._reader.flat
             else:
                 progress.stale += 1
         else:
-            self.best[:] = self.network.flat
+            self.best[:] = self._reader.flat
         train_loss = progress.loss_sum / max(progress.loss_weight, 1.0)
         entry = {"step": progress.step, "epoch": epoch, "train_loss": train_loss, "valid_loss": valid_loss}
         progress.history.append(entry)
         progress.loss_sum = progress.loss_weight = 0.0
         progress.evaluations += 1
-        self._evaluation_seconds = time.perf_counter() - began
         return valid_loss
 
     def _out_of_patience(self) -> bool:
         return 0 < self.plan.train.patience <= self.progress.stale
+
+    def _on_target(self) -> bool:
+        target, best = self.plan.train.target, self.progress.best_loss
+        return target is not None and best is not None and best <= target
 
     def _samples(self, done: float) -> tuple[str, ...]:
         """A few fresh samples where they are due: about ten times in a run, or every so many evaluations."""
@@ -269,21 +271,7 @@ class Training:
             return
         if not self.progress.finished:
             self._checkpoint()
-        weights = self.best if self.progress.history else self.network.flat
+        weights = self.best if self.progress.history else self._reader.flat
         write_model(self.output, stored_model(self.plan, self.progress, self.network, weights))
         if self.progress.finished:
             self.resume_path.unlink(missing_ok=True)
-
-
-def evaluate(network: Network, data: Any, plan: Plan) -> float:
-    """Mean loss over all tokens of `data`, nats; documents whole, a stream in rows side by side."""
-    stream, train = plan.documents == "stream", plan.train
-    rows = train.batch_size if stream else min(train.batch_size, len(data.lengths))
-    rows = max(1, min(rows, len(data.ids) // 16))
-    packed = pack_documents(data, rows, train.seq_length, whole_documents=not stream)
-    state = network.state(len(packed.bounds) - 1)
-    total = 0.0
-    for window in range(len(packed)):
-        batch = packed.batch(window)
-        total += float((network.losses(batch, state) * batch.weights).sum(dtype=np.float64))
-    return total / len(data.ids)

@@ -112,16 +112,51 @@ def test_a_step_packs_the_transposed_weights_anew() -> None:
         np.testing.assert_array_equal(new, exact)
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize(("dtype", "relative"), [(np.float64, 1e-13), (np.float32, 1e-6)])
+def test_the_average_is_the_twins(power: float, dtype: Any, relative: float) -> None:
+    optimizer = prepared(OptimizerConfig(average=power), dtype)
+    network, layout = optimizer.network, optimizer.network.layout
+    steps: dict[str, list[Array]] = {name: [] for name in layout.tensors}
+    for step in range(1, 8):
+        give_gradient(optimizer, step)
+        optimizer.step(0.1)
+        for name, values in copies(network).items():
+            steps[name].append(values)
+    for name, averaged in layout.plain(optimizer.averaged).items():
+        expected = reference.polynomial_average(steps[name], power)
+        np.testing.assert_allclose(averaged, expected, rtol=relative, atol=relative, err_msg=name)
+        assert np.abs(averaged - steps[name][-1]).max() > 1e-2, name
+    np.testing.assert_array_equal(layout.lay(layout.plain(optimizer.averaged)), optimizer.averaged)
+
+
+def test_the_average_begins_anew_after_a_reset() -> None:
+    optimizer = prepared(OptimizerConfig(average=2.0), np.float32)
+    for _ in range(3):
+        give_gradient(optimizer, 1)
+        optimizer.step(0.1)
+    optimizer.reset()
+    give_gradient(optimizer, 2)
+    optimizer.step(0.1)
+    np.testing.assert_allclose(optimizer.averaged, optimizer.network.flat, rtol=1e-6, atol=1e-7)
+
+
+def test_without_averaging_the_average_is_the_weights_themselves() -> None:
+    optimizer = prepared(OptimizerConfig(average=0.0), np.float32)
+    assert optimizer.averaged is optimizer.network.flat
+
+
 def test_the_same_bits_with_any_number_of_threads() -> None:
     results = set()
     for threads in (1, 2, 3, 5):
-        optimizer = prepared(OptimizerConfig(clip=1.0, clip_value=0.3), np.float32, threads)
+        optimizer = prepared(OptimizerConfig(clip=1.0, clip_value=0.3, average=2.0), np.float32, threads)
         assert optimizer.network.layout.size > 2 * CHUNK
         assert optimizer.network.layout.size % CHUNK != 0
         for step in (1, 2):
             give_gradient(optimizer, step)
             norm = optimizer.step(0.01)
-        results.add((norm, optimizer.network.flat.tobytes(), optimizer.variance.tobytes()))
+        flats = (optimizer.network.flat, optimizer.variance, optimizer.averaged)
+        results.add((norm, *(flat.tobytes() for flat in flats)))
         optimizer.network.team.close()
     assert len(results) == 1
 

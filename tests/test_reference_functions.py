@@ -176,5 +176,6 @@ def test_schedule():
     assert_allclose(rates[13:], 2.0, rtol=1e-15)
     assert_allclose(np.add(rates[3:14], rates[13:2:-1]), 10.0, rtol=1e-14)  # symmetric about the middle
     assert (np.diff(rates[3:14]) < 0).all()
-    assert_allclose(learning_rate(2, 6, 1.0, 0, 0.0), 0.75, rtol=1e-15)  # (1 + cos 60 degrees) / 2
+    assert_allclose(np.diff(rates[3:14]), -0.6, rtol=1e-12)
+    assert_allclose(learning_rate(2, 6, 1.0, 0, 0.0), 2 / 3, rtol=1e-15)
     assert learning_rate(0, 10, 3.0) == 3.0

@@ -102,7 +102,7 @@ def test_the_learning_rate_follows_the_twins_schedule(begin, every_step):
     steps = list(begin().fit())
     before = [0.0, *[step.progress for step in steps[:-1]]]
     for done, step in zip(before, steps, strict=True):
-        assert step.learning_rate == pytest.approx(schedule.learning_rate(done, 1.0, 0.01, 0.05, 0.05), rel=1e-9)
+        assert step.learning_rate == pytest.approx(schedule.learning_rate(done, 1.0, 0.01, 0.05, 0.02), rel=1e-9)
 
 
 def test_reporting_changes_nothing_in_the_model(begin, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from gencli.config import (
     Level,
     NetworkConfig,
     OptimizerConfig,
+    PresetName,
     SoftmaxName,
     SplitName,
     TrainConfig,
@@ -105,6 +107,10 @@ def train(
         CellName | None,
         typer.Option(help=f"The recurrent cell. Default: {NETWORK_DEFAULT.cell}.", rich_help_panel=NETWORK),
     ] = None,
+    preset: Annotated[
+        PresetName,
+        typer.Option(help="Scale what is chosen from the corpus: units and passes.", rich_help_panel=NETWORK),
+    ] = "medium",
     hidden_size: Annotated[
         int | None, typer.Option(help=f"Units of each layer; {CHOSEN}.", rich_help_panel=NETWORK)
     ] = None,
@@ -180,6 +186,14 @@ def train(
     lr: Annotated[
         float | None, typer.Option(help=f"Highest learning rate; {CHOSEN}.", rich_help_panel=SCHEDULE)
     ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help=f"Keep averages of the weights, in which step t counts t^(N-1) times; 0: the last ones; {CHOSEN}.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
     clip: Annotated[
         float | None,
         typer.Option(
@@ -195,8 +209,12 @@ def train(
     ] = None,
     weight_decay: Annotated[
         float | None,
+        typer.Option(help=f"How weights decay, as in AdamW; {CHOSEN}.", rich_help_panel=SCHEDULE),
+    ] = None,
+    target: Annotated[
+        float | None,
         typer.Option(
-            help=f"How weights decay, as in AdamW. Default: {RATES_DEFAULT.weight_decay:g}.", rich_help_panel=SCHEDULE
+            metavar="LOSS", help="End once the validation loss (nats a token) is no higher.", rich_help_panel=SCHEDULE
         ),
     ] = None,
     patience: Annotated[
@@ -241,6 +259,7 @@ def train(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
     """Learn from names or texts and save a model. Ctrl-C saves what was learned."""
+    began = time.perf_counter()  # of the budget of --minutes, before what follows is imported
     from gencli.cli.training_run import Request, carry_out, check_outputs
     from gencli.model import default_threads
     from gencli.recipe import Choices
@@ -262,6 +281,7 @@ def train(
         plot=plot,
         dry_run=dry_run,
         quiet=quiet,
+        began=began,
     )
     check_outputs(request, choices)
     raise typer.Exit(carry_out(request, choices))

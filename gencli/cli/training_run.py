@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -51,6 +52,7 @@ class Request:
     plot: Path | None = None
     dry_run: bool = False
     quiet: bool = False
+    began: float | None = None  # when the command began, on time.perf_counter()
 
     def resume_command(self, valid: str | None) -> str:
         """The command that goes on where this run stopped; the settings of training lie in the resume file."""
@@ -173,6 +175,8 @@ def tell_cost(request: Request, training: Training, display: TrainingDisplay, cl
 def learn(request: Request, training: Training, display: TrainingDisplay, clock: CompileClock) -> bool:
     """Train, showing and noting each record; gives whether training came to its end."""
     display.begin(training.plan)
+    if request.began is not None and not request.resume:
+        training.lead = time.perf_counter() - request.began - clock.seconds
     with (
         Metrics(request.metrics, append=request.resume) as metrics,
         saving_on_interrupt(training, display),

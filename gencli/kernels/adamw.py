@@ -1,4 +1,4 @@
-"""AdamW and gradient clipping over the flat vector of parameters (Loshchilov & Hutter 2019, algorithm 2)."""
+"""AdamW, clipping and averaging over the flat vector of parameters (Loshchilov & Hutter 2019, algorithm 2)."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ def adamw(parameters, gradient, mean, variance, scale, rate, shrink, beta1, beta
         store(mean, j, m)
         store(variance, j, v)
         store(parameters, j, p - (step + p * type_of(shrink)))
+
+
+@kernel
+def move_average(averaged, parameters, share, first, last):
+    """averaged += share * (parameters - averaged) on elements [first, last), whole registers."""
+    lanes = REGISTER_BYTES // parameters.itemsize
+    for j in range(first, last, lanes):
+        a = load(averaged, j)
+        store(averaged, j, fma(load(parameters, j) - a, parameters.dtype.type(share), a))

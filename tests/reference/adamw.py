@@ -49,3 +49,14 @@ def adamw(
     v_hat = v / (1.0 - beta2**step)
     theta = theta - learning_rate * (m_hat / (np.sqrt(v_hat) + epsilon) + weight_decay * theta)
     return theta, m, v
+
+
+def polynomial_average(steps: list[Array], power: float) -> Array:
+    """The average of the parameters after steps 1 ... t, by the weights that its recursion amounts to.
+
+    a_1 = p_1; a_i = (1 - s_i) a_(i-1) + s_i p_i with s_i = power / (i + power - 1) (Shamir & Zhang 2013, section 4).
+    So p_i counts s_i * prod over j > i of (1 - s_j); for power 1 that is the plain mean.
+    """
+    shares = [power / (i + power - 1.0) for i in range(1, len(steps) + 1)]
+    weights = [share * math.prod(1.0 - later for later in shares[i + 1 :]) for i, share in enumerate(shares)]
+    return np.asarray(sum(w * np.asarray(p, np.float64) for w, p in zip(weights, steps, strict=True)))

@@ -1,8 +1,6 @@
-"""The learning rate: a straight climb to its peak, then half a cosine down to a fraction of it."""
+"""The learning rate: a straight climb to its peak, then a straight way down to a fraction of it."""
 
 from __future__ import annotations
-
-import math
 
 
 def learning_rate(
@@ -10,13 +8,11 @@ def learning_rate(
 ) -> float:
     """The rate at `position`, which with `total` and `warmup` counts steps (the first is 1) or seconds.
 
-    peak * position / warmup up to `warmup`, where it is `peak`; from there
-    peak * (final_fraction + (1 - final_fraction) * (1 + cos(pi * progress)) / 2), where progress runs from 0 at
-    `warmup` to 1 at `total`. Past `total` it stays at peak * final_fraction.
+    peak * position / warmup up to `warmup`, where it is `peak`; then the straight line to peak * final_fraction at
+    `total`, where it stays.
     """
     if position < warmup:
         return peak * position / warmup
     if position >= total:
         return peak * final_fraction
-    progress = (position - warmup) / (total - warmup)
-    return peak * (final_fraction + (1.0 - final_fraction) * (1.0 + math.cos(math.pi * progress)) / 2.0)
+    return (peak * (total - position) + peak * final_fraction * (position - warmup)) / (total - warmup)
