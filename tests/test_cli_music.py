@@ -22,6 +22,7 @@ from gencli.music.tunes import read_tunes
 from gencli.music.write_options import STRAIGHT
 from gencli.recipe import Choices, make_plan
 from gencli.training import Training
+from gencli.tune_corpus import grouped_titles
 
 ONE = """X:1
 T:One
@@ -140,6 +141,20 @@ def test_takes_of_one_title_stay_together(tmp_path):
         learned, held_out = split(corpus, 0.3, seed)
         assert (len(learned), len(held_out)) == (4, 2)
         assert not {document.group for document in learned} & {document.group for document in held_out}
+
+
+def test_one_tune_of_several_players_is_one_group():
+    titles = ["Sonny Rollins - Oleo-2", "Miles Davis - Oleo - No1", "OLEO (alternate take)", "Airegin - 1961", "", ""]
+    assert grouped_titles(titles) == ["oleo", "oleo", "oleo", "airegin", "", ""]
+
+
+def test_a_series_is_not_one_tune():
+    titles = [f"Carl - Study-{number}" for number in range(1, 6)]
+    assert grouped_titles([*titles, "Jig"]) == [*(title.casefold() for title in titles), "jig"]
+    assert grouped_titles([*titles[:4], "Jig"]) == ["study"] * 4 + ["jig"]
+    assert grouped_titles(titles[:2]) == ["carl - study-1", "carl - study-2"]  # or nothing could be held out
+    takes = [f"{title} (take {take})" for title in titles for take in (1, 2)]
+    assert grouped_titles(takes) == [title.casefold() for title in titles for _ in (1, 2)]
 
 
 def test_groups_split_as_their_first_texts_would():
