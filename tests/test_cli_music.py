@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import mido
@@ -215,6 +216,20 @@ def test_samples_shown_while_training_are_bars(folder, tmp_path, gencli):
     assert line.partition("samples: ")[2].count(" | ") == 3
     assert "gencli sample" in ended.err
     assert "tune.mid" in ended.err
+
+
+def test_tunes_without_chords_are_learned_and_written(gencli, tmp_path):
+    for number in range(2):
+        text = re.sub(r'"[^"]*"', "", ONE).replace("d2 fa", f"d2 f{'ab'[number]}")
+        (tmp_path / f"{number}.abc").write_text(text, encoding="utf-8")
+    arguments = ("--hidden-size", "8", "--layers", "1", "--max-steps", "10", "--threads", "1", "-q")
+    assert gencli("train", tmp_path, "-o", tmp_path / "m.safetensors", *arguments).err == ""
+    ended = gencli("sample", tmp_path / "m.safetensors", "--bars", "3", "-o", tmp_path / "t.abc")
+    assert (ended.code, ended.err) == (0, "")
+    [sheet] = read_tunes(tmp_path / "t.abc")
+    assert (sheet.changes, len(sheet.bars)) == ((), 3)
+    refused = gencli("sample", tmp_path / "m.safetensors", "--chords", "C7").error
+    assert refused == "--chords: the model learned from tunes without chords; leave it out"
 
 
 @pytest.mark.parametrize(
