@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,6 @@ from gencli.codecs.music import tune_text
 from gencli.config import LabelSource
 from gencli.documents import Document
 from gencli.errors import CorpusError
-from gencli.music.lead_sheet import LeadSheet
 from gencli.music.measures import HIDDEN
 from gencli.music.tunes import CORPUS, SUFFIXES, read_source
 
@@ -22,6 +22,9 @@ REDUCED: Final = HIDDEN.partition("(s)")[2]  # the end of a tune's notice that i
 HEAD: Final = 4096  # bytes in which an .xml file says that it is a score
 SCORES: Final = (b"<score-partwise", b"<score-timewise", b"<!DOCTYPE score-")
 TAKE: Final = re.compile(r"[\s,(\[-]*\b(alternate |alt\.? )?take( \d+)?[)\]]*$")
+NUMBER: Final = re.compile(r"\s*-\s*(no\.? ?)?\d+$")  # of a recording: "Oleo-2", "Anthropology - No1"
+PLAYER: Final = " - "  # between who plays and what is played
+SERIES: Final = 0.1  # a name that so many of all titles share, and more than four, is that of a series
 
 
 @dataclass
@@ -77,6 +80,7 @@ def read_tune_documents(
     """
     found = TuneDocuments()
     unreadable: list[str] = []
+    titles: list[str] = []
     reduced = doubles = 0
     for name, path in sources:
         tunes = read_source(path, track)
@@ -86,7 +90,10 @@ def read_tune_documents(
         for sheet, place in zip(tunes.sheets, tunes.sources, strict=True):
             labelled = sheet if label == "folder" else replace(sheet, label="")
             source = place.replace(path, name, 1) if name != path else place
-            found.documents.append(Document(tune_text(labelled), source, _group(sheet)))
+            found.documents.append(Document(tune_text(labelled), source))
+        titles += [sheet.title for sheet in tunes.sheets]
+    groups = grouped_titles(titles)
+    found.documents = [replace(one, group=group) for one, group in zip(found.documents, groups, strict=True)]
     found.skipped = len(unreadable)
     if unreadable:
         more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
@@ -100,6 +107,20 @@ def read_tune_documents(
     return found
 
 
-def _group(sheet: LeadSheet) -> str:
-    """The title without capitals and without the number of a take; "" where there is none."""
-    return TAKE.sub("", " ".join(sheet.title.casefold().split()))
+def grouped_titles(titles: Sequence[str]) -> list[str]:
+    """What recordings of one tune have in common: "Sonny Rollins - Oleo-2" and "oleo (take 1)" are "oleo".
+
+    Capitals and takes never count. Player and number count where too many tunes would share a name without them, for
+    those are studies or dances in a row. "" where there is no title.
+    """
+    whole = [TAKE.sub("", " ".join(title.casefold().split())) for title in titles]
+    tunes = [_tune_name(title) for title in whole]
+    sharing = Counter(tune for tune, _ in set(zip(tunes, whole, strict=True)))  # different titles
+    most = max(4, int(SERIES * len(titles))) if len(sharing) > 1 else 0
+    return [title if sharing[tune] > most else tune for title, tune in zip(whole, tunes, strict=True)]
+
+
+def _tune_name(title: str) -> str:
+    """A title without player and number."""
+    numberless = NUMBER.sub("", title)
+    return numberless.partition(PLAYER)[2] or numberless

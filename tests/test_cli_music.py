@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import mido
@@ -22,6 +23,7 @@ from gencli.music.tunes import read_tunes
 from gencli.music.write_options import STRAIGHT
 from gencli.recipe import Choices, make_plan
 from gencli.training import Training
+from gencli.tune_corpus import grouped_titles
 
 ONE = """X:1
 T:One
@@ -142,6 +144,20 @@ def test_takes_of_one_title_stay_together(tmp_path):
         assert not {document.group for document in learned} & {document.group for document in held_out}
 
 
+def test_one_tune_of_several_players_is_one_group():
+    titles = ["Sonny Rollins - Oleo-2", "Miles Davis - Oleo - No1", "OLEO (alternate take)", "Airegin - 1961", "", ""]
+    assert grouped_titles(titles) == ["oleo", "oleo", "oleo", "airegin", "", ""]
+
+
+def test_a_series_is_not_one_tune():
+    titles = [f"Carl - Study-{number}" for number in range(1, 6)]
+    assert grouped_titles([*titles, "Jig"]) == [*(title.casefold() for title in titles), "jig"]
+    assert grouped_titles([*titles[:4], "Jig"]) == ["study"] * 4 + ["jig"]
+    assert grouped_titles(titles[:2]) == ["carl - study-1", "carl - study-2"]  # or nothing could be held out
+    takes = [f"{title} (take {take})" for title in titles for take in (1, 2)]
+    assert grouped_titles(takes) == [title.casefold() for title in titles for _ in (1, 2)]
+
+
 def test_groups_split_as_their_first_texts_would():
     texts = [f"name {number}" for number in range(40)]
     alone = split(Corpus("a", [Document(text) for text in texts], "line", "a"), 0.1, 1)[1]
@@ -200,6 +216,20 @@ def test_samples_shown_while_training_are_bars(folder, tmp_path, gencli):
     assert line.partition("samples: ")[2].count(" | ") == 3
     assert "gencli sample" in ended.err
     assert "tune.mid" in ended.err
+
+
+def test_tunes_without_chords_are_learned_and_written(gencli, tmp_path):
+    for number in range(2):
+        text = re.sub(r'"[^"]*"', "", ONE).replace("d2 fa", f"d2 f{'ab'[number]}")
+        (tmp_path / f"{number}.abc").write_text(text, encoding="utf-8")
+    arguments = ("--hidden-size", "8", "--layers", "1", "--max-steps", "10", "--threads", "1", "-q")
+    assert gencli("train", tmp_path, "-o", tmp_path / "m.safetensors", *arguments).err == ""
+    ended = gencli("sample", tmp_path / "m.safetensors", "--bars", "3", "-o", tmp_path / "t.abc")
+    assert (ended.code, ended.err) == (0, "")
+    [sheet] = read_tunes(tmp_path / "t.abc")
+    assert (sheet.changes, len(sheet.bars)) == ((), 3)
+    refused = gencli("sample", tmp_path / "m.safetensors", "--chords", "C7").error
+    assert refused == "--chords: the model learned from tunes without chords; leave it out"
 
 
 @pytest.mark.parametrize(

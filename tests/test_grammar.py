@@ -529,6 +529,14 @@ def test_a_primer_is_continued_in_its_last_meter():
     assert continued(primer, 2).changes is None
 
 
+def test_a_vocabulary_without_chords_writes_none():
+    codec = MusicCodec.fit([Document(tune_text(replace(KNOWN, changes=())))])
+    for rules in (Rules(), Rules(chord_first=True), STRUCTURE):
+        grammar = Grammar(codec.vocabulary, Form(bars=4, meter=FOUR), rules)
+        sheet = codec.decode_sheet(wander(grammar, at_random(1))[0])
+        assert (sheet.changes, [bar.length for bar in sheet.bars]) == ((), [48] * 4)
+
+
 def test_given_chords_without_chord_tokens_still_settle_the_end():
     codec = MusicCodec.fit([Document(tune_text(replace(KNOWN, changes=())))])
     layout = lay_bars(4, FOUR)

@@ -71,7 +71,7 @@ class Grammar(Course):
 
     def _allow_chords(self, state: State, mask: Mask) -> None:
         """Chords of the model's own, and the bass of one that it has just written."""
-        if self.told:
+        if self.told or not self.vocabulary.qualities:
             return
         if state.root is not None:
             basses = self._blocks[Kind.BASS]
