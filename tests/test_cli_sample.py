@@ -35,9 +35,9 @@ def test_options_reach_the_model(gencli, model):
 
 
 def test_a_shortest_length_a_penalty_and_the_unknown_symbol_reach_the_model(gencli, model):
-    options = ("-n", "9", "--seed", "2", "--stop", "a", "--min-length", "12", "--repetition-penalty", "9", "--allow-unk")
+    lengths, draw = ("--stop", "a", "--min-length", "12"), ("--repetition-penalty", "9", "--allow-unk", "-t", "3")
     chosen = {"stop": ("a",), "min_length": 12, "repetition_penalty": 9.0, "allow_unk": True}
-    found = texts(gencli("sample", model, *options, "-t", "3"))
+    found = texts(gencli("sample", model, "-n", "9", "--seed", "2", *lengths, *draw))
     assert found == [sample.text for sample in load(model).sample(9, seed=2, temperature=3.0, **chosen)]
     assert min(map(len, found)) >= 12
     assert any("\ufffd" in text for text in found)
