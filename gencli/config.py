@@ -158,7 +158,7 @@ class SampleConfig:
     max_length: int = 500  # tokens after the prompt
     stop: tuple[str, ...] = ()  # a sample ends before the first of these texts that it writes
     seed: int = 1
-    min_length: int = 0  # tokens after the prompt before a sample may end by itself
+    min_length: int = 0  # tokens after the prompt before a sample may end, by itself or at a stop text
     repetition_penalty: float = 1.0  # one of the last 64 tokens is drawn as if it were so many times less likely
     allow_unk: bool = False  # whether <UNK> may be drawn
 

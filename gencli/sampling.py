@@ -36,10 +36,13 @@ class Drawn:
 
 
 class Writing:
-    """A sample under way: its tokens so far and the text they add to the prompt's."""
+    """A sample under way: its tokens so far and the text they add to the prompt's.
 
-    def __init__(self, codec: Codec, state: int, stops: tuple[str, ...]) -> None:
-        self.codec, self.state, self.stops = codec, state, stops
+    No stop text is looked for in what the first `least` tokens write.
+    """
+
+    def __init__(self, codec: Codec, state: int, stops: tuple[str, ...], least: int = 0) -> None:
+        self.codec, self.state, self.stops, self.least = codec, state, stops, least
         self.tokens: list[int] = []
         self.logprobs: list[float] = []
         self.length = 0  # characters written
@@ -55,9 +58,15 @@ class Writing:
 
     def add(self, tokens: list[int], logprobs: list[float]) -> str:
         """Go on by some tokens; gives the text they add."""
+        free = max(0, self.least - len(self.tokens))
         self.tokens += tokens
         self.logprobs += logprobs
-        piece, self.state = self.codec.decode_from(tokens, self.state)
+        before, self.state = self.codec.decode_from(tokens[:free], self.state)
+        self.length += len(before)
+        self._pieces.append(before)
+        if free >= len(tokens):
+            return before
+        piece, self.state = self.codec.decode_from(tokens[free:], self.state)
         begin, recent = self.length - len(self._tail), self._tail + piece
         found = [(at, at + len(stop)) for stop in self.stops if (at := recent.find(stop)) >= 0]
         if found:
@@ -66,7 +75,7 @@ class Writing:
         self.length += len(piece)
         self._pieces.append(piece)
         self._tail = recent[max(0, len(recent) - self._reach) :]
-        return piece
+        return before + piece
 
 
 class Sampler:
@@ -106,7 +115,7 @@ class Sampler:
 
     def _writing(self) -> Writing:
         """A sample of which nothing is written yet but the prompt."""
-        return Writing(self.codec, self.joint, self.config.stop)
+        return Writing(self.codec, self.joint, self.config.stop, self.config.min_length)
 
     def draw(self, indices: Sequence[int]) -> list[Drawn]:
         """The samples of these numbers, drawn side by side."""

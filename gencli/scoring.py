@@ -200,9 +200,12 @@ def grouped(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def next_tokens(network: Network, codec: Codec, text: str, count: int) -> list[tuple[str, float]]:
-    """The `count` likeliest tokens after a text, with their probabilities, likeliest first."""
+    """The `count` likeliest tokens after a text, with their probabilities, likeliest first.
+
+    Where unknown symbols of a prompt are kept, the text is read as a prompt is: without the space that a word brings.
+    """
     passage = Passage(network)
-    passage.logprobs(codec.encode(text, eos=False))
+    passage.logprobs(codec.encode(codec.opening(text) if codec.keeps_unknown else text, eos=False))
     shares = passage.following()
     order = np.argsort(-shares, kind="stable")[:count]
     return [(codec.symbol(int(i)), float(shares[i])) for i in order]

@@ -34,6 +34,15 @@ def test_options_reach_the_model(gencli, model):
     assert not any("a" in text or "o" in text for text in prompted)
 
 
+def test_a_shortest_length_a_penalty_and_the_unknown_symbol_reach_the_model(gencli, model):
+    lengths, draw = ("--stop", "a", "--min-length", "12"), ("--repetition-penalty", "9", "--allow-unk", "-t", "3")
+    chosen = {"stop": ("a",), "min_length": 12, "repetition_penalty": 9.0, "allow_unk": True}
+    found = texts(gencli("sample", model, "-n", "9", "--seed", "2", *lengths, *draw))
+    assert found == [sample.text for sample in load(model).sample(9, seed=2, temperature=3.0, **chosen)]
+    assert min(map(len, found)) >= 12
+    assert any("\ufffd" in text for text in found)
+
+
 def test_json(gencli, model):
     lines = texts(gencli("sample", model, "-n", "5", "--json", "--seed", "9"))
     for line, plain in zip(lines, texts(gencli("sample", model, "-n", "5", "--seed", "9")), strict=True):
@@ -95,6 +104,9 @@ def test_unknown_characters_in_a_prompt(gencli, model):
         (("--top-k", "-1"), "--top-k -1"),
         (("-l", "0"), "--max-length 0"),
         (("--stop", ""), "--stop"),
+        (("--min-length", "-1"), "--min-length -1"),
+        (("--min-length", "6", "-l", "5"), "--min-length 6: must lie between 0 and --max-length"),
+        (("--repetition-penalty", "0.9"), "--repetition-penalty 0.9"),
         (("--seed", "-1"), "--seed -1"),
         (("--threads", "0"), "--threads 0"),
     ],

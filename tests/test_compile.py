@@ -48,6 +48,23 @@ with CompileClock() as clock:
 print(json.dumps({"seconds": clock.seconds, "losses": losses.tolist(), "folder": str(CACHE_FOLDER)}))
 """
 
+# Which kernels of the package have machine code after a model has read or written a text.
+USED = """
+import json, sys
+from numba.core.dispatcher import Dispatcher
+from gencli.model import load
+
+model = load(sys.argv[1], 1)
+model.sample(2, max_length=3) if sys.argv[2] == "sample" else list(model.scores(["a", "bc"]))
+kernels = {
+    f"{name}.{each.py_func.__name__}"
+    for name, module in sys.modules.items() if name.startswith("gencli.")
+    for each in vars(module).values()
+    if isinstance(each, Dispatcher) and each.signatures and each.__module__ == name
+}
+print(json.dumps({"kernels": sorted(kernels)}))
+"""
+
 # One small kernel.
 SMALL = """
 import json
@@ -171,6 +188,17 @@ def test_after_an_edit_of_a_callee_its_callers_are_compiled_anew(
     assert found["losses"] != first["losses"]
     # The old folder is untouched: the old sources still find their code there.
     assert run(TINY, "forward", XDG_CACHE_HOME=home) == {**first, "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("task", "kernels"),
+    [
+        ("sample", ["gencli.cells.generate.generate"]),
+        ("score", ["gencli.cells.read.read", "gencli.kernels.softmax.token_losses"]),
+    ],
+)
+def test_a_command_that_reads_or_writes_compiles_no_training(model: Path, task: str, kernels: list[str]) -> None:
+    assert run(USED, str(model), task) == {"kernels": kernels}
 
 
 def test_a_cache_home_that_cannot_be_written_gives_way_to_the_temporary_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The list of minimal pairs: whether each line is a fair question to put to a model of Brown's words."""
+"""The minimal pairs: whether each is a fair question to a model of Brown's words, and how answers are counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PAIRS = Path(__file__).parent / "minimal_pairs.tsv"
+from gencli.model import load
+from tests.benchmarks.pairs import PAIRS, main, margins, read_pairs, report
+
 TRAIN = Path(__file__).parents[2] / "shared" / "data" / "brown" / "brown.train.txt"
 KINDS = ("agreement", "confusable", "order")
 
@@ -75,3 +77,26 @@ def test_preferring_the_commoner_word_decides_about_half_of_a_kind(kind: str) ->
     choices = [changed(pair)[0] for pair in pairs_of(kind)]
     commoner = sum(seen[right] > seen[wrong] for right, wrong in choices)
     assert 0.4 <= commoner / len(choices) <= 0.6
+
+
+def test_a_pair_is_won_by_the_likelier_right_member_alone() -> None:
+    pairs = [("a", "r1", "w1"), ("b", "r2", "w2"), ("a", "r3", "w3"), ("a", "r4", "w4")]
+    found = margins(pairs, [-1.0, -2.0, -3.0, -2.5, -9.0, -9.0, -4.0, -4.5])
+    assert found == [("a", 1.0), ("b", -0.5), ("a", 0.0), ("a", 0.5)]
+    assert [line.split() for line in report(found)] == [
+        ["kind", "won", "of", "share"],
+        ["a", "2", "3", "67%"],
+        ["b", "0", "1", "0%"],
+        ["all", "2", "4", "50%"],
+    ]
+
+
+def test_a_models_answers_are_those_of_its_scores(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(model)])
+    _, *kinds, everything = capsys.readouterr().out.splitlines()[: 2 + len(KINDS)]
+    loaded = load(model)
+    won = Counter(
+        kind for kind, right, wrong in read_pairs() if loaded.score(right).logprob > loaded.score(wrong).logprob
+    )
+    assert {line.split()[0]: int(line.split()[1]) for line in kinds} == {kind: won[kind] for kind in KINDS}
+    assert everything.split()[1] == str(won.total())

@@ -210,6 +210,44 @@ def test_the_unknown_symbol_is_never_drawn(random_stored, settings):
     assert all(model.score(sample.text).oov == 0 for sample in samples)
 
 
+@pytest.mark.parametrize("settings", [{"temperature": 1.0}, {"temperature": 0}])
+def test_the_unknown_symbol_is_drawn_where_that_is_allowed(random_stored, settings):
+    from gencli.model import Model
+
+    model = Model(favouring(random_stored(), UNK), 1)
+    samples = model.sample(20, max_length=9, allow_unk=True, **settings)
+    assert sum(sample.text.count("\ufffd") for sample in samples) > 150
+
+
+def test_a_penalty_keeps_a_symbol_from_coming_again(random_stored):
+    from gencli.model import Model
+
+    model = Model(favouring(random_stored(documents="stream"), 2), 1)
+    (plain,) = model.sample(temperature=0, max_length=6)
+    (varied,) = model.sample(temperature=0, max_length=6, repetition_penalty=1e30)
+    assert plain.text == "aaaaaa"
+    assert sorted(varied.text) == list("abcdef")
+
+
+@pytest.mark.parametrize("documents", ["line", "stream"])
+@pytest.mark.parametrize("stop", [(), ("a",), ("ab", "fade"), ("bb", "c")])
+@pytest.mark.parametrize("least", [1, 7, 40])
+def test_no_sample_is_shorter_than_the_shortest_length(random_model, documents, stop, least):
+    model = random_model(documents=documents)
+    settings = {"temperature": 1.0, "max_length": 80, "min_length": least}
+    free = model.sample(60, "ab", **settings)
+    samples = model.sample(60, "ab", stop=stop, **settings)
+    assert not stop or {sample.finish for sample in samples} >= {"stop"}
+    for number, (before, sample) in enumerate(zip(free, samples, strict=True)):
+        assert sample.tokens - (sample.finish == "eos") == len(sample.text) >= 2 + least
+        tail = before.text[2 + least :]  # where alone a stop text may stand
+        ends = [at + len(text) for text in stop if (at := tail.find(text)) >= 0]
+        begins = [tail[: min(ends)].find(text) for text in stop if text in tail[: min(ends)]] if ends else [len(tail)]
+        assert sample.text == before.text[: 2 + least + min(begins)]
+        if number == 0:
+            assert "".join(model.stream("ab", SampleConfig(stop=stop, **settings))) == sample.text
+
+
 @pytest.mark.parametrize("settings", [{"temperature": 1.0}, {"temperature": 0}, {"top_k": 1}, {"top_p": 0.5}])
 def test_a_model_of_a_stream_never_draws_an_end(random_stored, settings):
     from gencli.model import Model

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gencli.codecs.codec import EOS, UNK, Tokens
-from gencli.config import CellName
+from gencli.codecs.word import WordCodec
+from gencli.config import CellName, CodecOptions
+from gencli.documents import Document
 from gencli.errors import OptionError
 from gencli.scoring import AT_ONCE, LETTERS, ROWS, RUNNING_STEPS, STEPS, Passage, Scorer, SideBySide, grouped
 from tests.reference import network as reference
@@ -295,36 +297,15 @@ def test_a_running_text_goes_on_in_the_next_list_of_texts(random_model):
     assert parts == [score.logprob for score in model.scores(LINES, carry_state=True)]
 
 
-class Words:
-    """A codec of words parted by blanks, in small letters, as a stand-in for one of that level."""
-
-    level, side_sizes = "char", ()
-
-    def __init__(self, words):
-        self.words = ["<EOS>", "<UNK>", *words]
-        self.vocabulary_size = len(self.words)
-
-    def encode(self, text, eos=True):
-        ids = [self.words.index(word) if word in self.words[2:] else UNK for word in text.lower().split()]
-        return np.array(ids + [EOS] * eos, np.int32)
-
-    def unknown(self, text):
-        return list(dict.fromkeys(word for word in text.lower().split() if word not in self.words[2:]))
-
-    def symbol(self, index):
-        return self.words[index]
-
-    def side(self, ids, lengths):
-        return np.zeros((0, len(ids)), np.int32)
-
-
 @pytest.fixture
 def word_scorer(random_model):
-    """Makes a scorer of words over a network of random weights; its arguments are Scorer's."""
-    network = random_model().network
+    """Makes a scorer of words in small letters over a network of random weights; its arguments are Scorer's."""
+    options = CodecOptions(split="whitespace", lowercase=True, min_count=1)
+    codec = WordCodec.fit([Document("the apple and\npear salad .")], options)
+    network = random_model(codec).network
 
     def make(documents="line", **settings):
-        return Scorer(network, Words(["the", "apple", "and", "pear", "salad", "."]), documents, **settings)
+        return Scorer(network, codec, documents, **settings)
 
     return make
 
@@ -360,9 +341,12 @@ def test_a_text_wholly_unknown_has_no_perplexity_without_that(word_scorer):
     assert word_scorer().unknown("zzz the yyy zzz") == ["zzz", "yyy"]
 
 
-def test_a_running_text_of_words_needs_no_token_for_line_ends(word_scorer):
+def test_a_running_text_of_words_goes_on_from_line_to_line(word_scorer):
     lines = ["The apple", "and pear", "", "salad ."]
     scores = only(word_scorer("stream", carry_state=True).batches(lines))
-    whole = only(word_scorer("stream").batches([" ".join(lines)]))
-    assert [score.tokens for score in scores] == [2, 2, 0, 2]
+    whole = only(word_scorer("stream").batches(["".join(line + "\n" for line in lines)]))
+    assert [score.tokens for score in scores] == [3, 3, 1, 3]
     assert b"".join(score.logprobs.tobytes() for score in scores) == whole[0].logprobs.tobytes()
+    assert sum(score.characters for score in scores) == whole[0].characters
+    bare = only(word_scorer("stream", carry_state=True, eos=False).batches(lines))
+    assert [score.logprobs.tobytes() for score in bare] == [score.logprobs[:-1].tobytes() for score in scores]

@@ -133,11 +133,14 @@ def test_the_key_follows_the_readers_sources(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not SOLOS.exists(), reason=f"{SOLOS} is not there: it belongs to the project, not to the package")
-def test_a_folder_of_solos_is_the_same_from_the_cache(parses):
-    first = read_source(str(SOLOS), every_format=True)
+def test_a_folder_of_solos_is_the_same_from_the_cache(parses, tmp_path):
+    (tmp_path / "solos").mkdir()
+    for path in sorted(SOLOS.iterdir())[::7]:  # of both formats in turn; all are read in the tests of each format
+        shutil.copy(path, tmp_path / "solos")
+    first = read_source(str(tmp_path / "solos"), every_format=True)
     read = len(parses)
-    second = read_source(str(SOLOS), every_format=True)
-    assert read == 512
+    second = read_source(str(tmp_path / "solos"), every_format=True)
+    assert read == 74
     assert len(parses) == read
     assert first.skipped == second.skipped == []
     assert first.sheets == second.sheets

@@ -44,6 +44,14 @@ def test_a_sample_is_the_prompt_and_what_follows_it_in_one_spelling(random_model
         assert drawn.finish == ("eos" if ids[-1] == EOS else "length")
 
 
+@splits
+def test_what_follows_a_prompt_does_not_depend_on_the_space_at_its_end(random_model, split):
+    model = random_model(CODECS[split], layers=2)
+    for prompt in ("The man", "The strange", 'said: "'):
+        assert model.next(f"{prompt} ", 50) == model.next(prompt, 50)
+    assert model.next("The man", 50) != model.next("The", 50) != model.next("", 50)
+
+
 @pytest.mark.parametrize("prompt", ["", "The man", "The strange man said:"])
 def test_the_logprob_is_that_of_the_text(random_model, prompt):
     # Tokenised text is read back as it was drawn, token by token.

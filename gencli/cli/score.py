@@ -56,7 +56,11 @@ def score(
     encoding: Annotated[str, typer.Option(help="Of files and stdin, such as latin-1.", rich_help_panel=READ)] = "utf-8",
     cache: Annotated[
         bool,
-        typer.Option("--cache", help="Expect tokens of the lines before again; for lines that follow on one another."),
+        typer.Option(
+            "--cache",
+            help="Expect tokens of the lines before again; for lines that follow on one another.",
+            rich_help_panel=READ,
+        ),
     ] = False,
     carry_state: Annotated[
         bool,
@@ -200,7 +204,7 @@ def check_together(given: dict[str, bool]) -> None:
     barred = {
         "--per-token": ("--rank", "--summary", "--next", "--nbest"),
         "--carry-state": ("--next", "--nbest"),
-        "--cache": ("--next", "--nbest"),
+        "--cache": ("--rank", "--next", "--nbest"),
         "--no-eos": ("--next",),
         "--oov exclude": ("--next",),
         "--by file": ("--nbest",),
