@@ -135,6 +135,18 @@ class Network:
         targets = np.ascontiguousarray(batch.targets, np.int32)
         return self._learning.run(fed, targets, batch.weights.astype(self.layout.dtype), state, key, self.gradient)
 
+    def output_gradient(self, batch: Batch, state: State) -> Array:
+        """(T, B, Hp) the gradient of a batch's weighted mean loss with respect to the last layer's outputs.
+
+        The layers keep all that their backward passes read; `state` moves on. For networks without dropout.
+        """
+        if self.gradient.size == 0:
+            self.begin_learning()
+        fed = window_input(batch.inputs, batch.starts, batch.side, self.side_offsets, self.layout.dtype)
+        targets = np.ascontiguousarray(batch.targets, np.int32)
+        weights = batch.weights.astype(self.layout.dtype)
+        return self._learning.read_ahead(fed, targets, weights, state, self.gradient)
+
     def losses(self, batch: Batch, state: State) -> Array:
         """Losses (T, B) of a batch in nats, nothing dropped, nothing learned; `state` moves on."""
         outputs = self._read(batch.inputs, batch.starts, batch.side, state)

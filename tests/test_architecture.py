@@ -27,11 +27,12 @@ PATHS = sorted(PACKAGE.rglob("*.py"))
 # has two columns do not look into the other column, but for the Batch, which is where they meet.
 STOREYS = (
     {"cli"},
-    {"display", "display_tables", "plot"},
-    {"model", "estimate"},
+    {"display", "display_cells", "display_tables", "plot"},
+    {"model", "comparison", "diagnosis", "estimate"},
     {"sampling", "scoring", "training", "checkpoint", "improvising", "tune_scoring"},
     {"model_file", "recipe", "progress"},
-    {"corpus", "defaults", "figures", "optimizer", "precision", "recent", "speaker", "tune_corpus"},
+    {"gradient_norms"},
+    {"corpus", "defaults", "figures", "gradient_flow", "optimizer", "precision", "recent", "speaker", "tune_corpus"},
     {"network"},
     {"batches"},
     {"codecs"},
@@ -44,7 +45,17 @@ STOREYS = (
     {"errors"},
 )
 DOCUMENTS = {"corpus", "batches", "codecs", "documents", "music", "tune_corpus", "words"}
-NUMBERS = {"speaker", "optimizer", "network", "layers", "parameters", "cells", "kernels"}
+NUMBERS = {
+    "gradient_flow",
+    "gradient_norms",
+    "speaker",
+    "optimizer",
+    "network",
+    "layers",
+    "parameters",
+    "cells",
+    "kernels",
+}
 
 HOMES = {  # a package that is imported -> where alone
     "llvmlite": ("kernels/",),

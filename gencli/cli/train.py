@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gencli.cli.cell_options import Compare, Diagnose, refuse_beside
 from gencli.config import (
     Activation,
     CellName,
@@ -253,6 +254,8 @@ def train(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the losses: .png, .svg or .pdf.", rich_help_panel=OUTPUT)
     ] = None,
+    compare: Compare = None,
+    diagnose: Diagnose = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and its cost; train nothing.", rich_help_panel=OUTPUT)
     ] = False,
@@ -283,6 +286,16 @@ def train(
         quiet=quiet,
         began=began,
     )
+    if compare is not None:
+        from gencli.cli.compare_run import compare_cells
+
+        refuse_beside("--compare", given)
+        raise typer.Exit(compare_cells(compare, request, choices))
+    if diagnose:
+        from gencli.cli.diagnose_run import diagnose_cell
+
+        refuse_beside("--diagnose", given)
+        raise typer.Exit(diagnose_cell(request, choices))
     check_outputs(request, choices)
     raise typer.Exit(carry_out(request, choices))
 

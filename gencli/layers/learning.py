@@ -77,6 +77,26 @@ class Learning:
         self._tie(gradient)
         return losses
 
+    def read_ahead(self, fed: WindowInput, targets: Array, weights: Array, state: State, gradient: Array) -> Array:
+        """As `run` without dropout up to the gradient of the last layer's output, (T, B, Hp), which it gives.
+
+        The layers keep all that their backward passes read.
+        """
+        T, B = targets.shape
+        self._prepare(T, B)
+        losses = np.zeros((T, B), weights.dtype)
+        scale = 1.0 / max(float(weights.sum(dtype=np.float64)), 1.0)
+        self._begin(fed, targets, weights, key=0)
+        output, top, d_output = self.parts.output, self.parts.layers[-1].output, self._d_output[:T]
+        self._forward(fed, state, T, 0, B, key=0)
+        if isinstance(output, BlockSoftmax):
+            told, rest = (targets, weights, scale, losses), (self.parts.layout, gradient, self._scratch)
+            output.learn(self.team, top[:T], *told, d_output, *rest)
+        else:
+            output.loss(top, targets, weights, scale, losses, 0, B)
+            output.backward(d_output, T, 0, B)
+        return d_output
+
     def _prepare(self, T: int, B: int) -> None:
         """Arrays for a window of T steps and B rows, kept from window to window where they suffice."""
         rows, steps = self._allocated
