@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gencli.choices import Choices
 from gencli.codecs.codec import Codec, codec_from_state
 from gencli.config import DocumentMode, NetworkConfig
 from gencli.errors import TrainingError
@@ -17,7 +18,7 @@ from gencli.model_file import ModelInfo, StoredModel, network_config, read_resum
 from gencli.network import Network
 from gencli.optimizer import AdamW
 from gencli.progress import Progress
-from gencli.recipe import Choices, Plan
+from gencli.recipe import Plan
 from gencli.version import own_version
 
 Array = NDArray[Any]

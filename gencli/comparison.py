@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
+from gencli.choices import Choices
 from gencli.config import CellName, check, check_name
-from gencli.recipe import Choices, Plan, make_plan
+from gencli.recipe import Plan, make_plan
 
 Point = tuple[float, float]
 

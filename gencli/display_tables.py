@@ -88,6 +88,8 @@ def settings_of(plan: Plan) -> list[tuple[str, str]]:
     values |= {} if train.max_steps is None else {"max_steps": train.max_steps}
     rates = train.optimizer
     values |= {"lr": rates.lr, "clip": rates.clip, "clip_value": rates.clip_value}
+    values |= {"average": rates.average} if rates.average else {}
+    values |= {} if train.target is None else {"target": train.target}
     values |= {"weight_decay": rates.weight_decay, "patience": train.patience, "seed": train.seed}
     values["precision"] = train.precision
     shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}

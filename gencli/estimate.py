@@ -40,7 +40,8 @@ def memory_bytes(plan: Plan) -> int:
     logits = steps * network.cutoffs[0] if network.cutoffs else logits
     window = steps * (units + network.hidden_size + 2 * network.embedding_size) + logits
     data = sum(tokens.ids.nbytes * 3 for tokens in (plan.train_data, plan.valid_data))
-    return 4 * (6 * size + window) + data
+    vectors = 7 if train.optimizer.average else 6  # weights, gradient, two moments, the best, the transposed; averages
+    return 4 * (vectors * size + window) + data
 
 
 def estimate(plan: Plan, threads: int) -> Estimate:

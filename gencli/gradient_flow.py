@@ -83,7 +83,8 @@ def reaches(starts: Array) -> Array:
 def _norm(parts: Sequence[Array]) -> Array:
     """(B,) the norm of a gradient in parts of (B, units) each."""
     squares = [np.square(part, dtype=np.float64).sum(axis=-1) for part in parts]
-    return np.sqrt(np.sum(squares, axis=0))
+    norms: Array = np.sqrt(np.sum(squares, axis=0))
+    return norms
 
 
 def state_gradients(network: Network, starts: Array, d_output: Array, distance: int) -> list[Array]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gencli.choices import Choices
 from gencli.codecs.music import MusicCodec
 from gencli.config import Precision, SampleConfig, check
 from gencli.errors import ModelFileError, OptionError
@@ -20,7 +21,7 @@ from gencli.music.lead_sheet import LeadSheet
 from gencli.music.tunes import read_tunes
 from gencli.network import Network
 from gencli.precision import settled_precision
-from gencli.recipe import Choices, document_hash, make_plan
+from gencli.recipe import document_hash, make_plan
 from gencli.sampling import BATCH, Drawn, Sampler
 from gencli.scoring import Score, Scorer, grouped, next_tokens
 from gencli.training import Training
@@ -228,7 +229,7 @@ def train(
 
     `choices` are named as the options of `gencli train`, with underscores: cell, hidden_size, layers, dropout, epochs,
     minutes, max_steps, batch_size, seq_length, lr, clip, patience, seed, documents, encoding, valid, val_fraction,
-    level, vocab_size and the others of recipe.Choices; what is left out is chosen from the corpus.
+    level, vocab_size and the others of choices.Choices; what is left out is chosen from the corpus.
 
     Raises GencliError's kinds as the command line does; nothing is printed.
     """

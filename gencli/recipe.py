@@ -12,20 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.batches import Rows, choose_rows, epoch_order
+from gencli.choices import Choices
 from gencli.codecs.codec import UNK, Codec, Tokens, encode_documents, fit_codec
 from gencli.config import (
-    Activation,
-    CellName,
     CodecOptions,
     DocumentMode,
-    LabelSource,
     Level,
     NetworkConfig,
     OptimizerConfig,
-    Precision,
-    PresetName,
     SoftmaxName,
-    SplitName,
     TrainConfig,
     check,
 )
@@ -36,49 +31,6 @@ from gencli.errors import CorpusError
 from gencli.precision import settled_precision
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the user asked for; None leaves the choice to the recipe."""
-
-    level: Literal["auto"] | Level = "auto"
-    documents: Literal["auto"] | DocumentMode = "auto"
-    encoding: str = "utf-8"
-    min_count: int | None = None
-    vocab_size: int | None = None
-    split: SplitName | None = None
-    lowercase: bool = False
-    track: str | None = None  # the melody's, in files of tunes
-    label: LabelSource = "none"
-    cell: CellName | None = None
-    hidden_size: int | None = None
-    layers: int | None = None
-    dropout: float | None = None
-    activation: Activation = "tanh"
-    embedding_size: int | None = None
-    tie: bool | None = None
-    softmax: Literal["auto"] | SoftmaxName = "auto"
-    input_dropout: float | None = None
-    weight_dropout: float = 0.0
-    variational: bool = False
-    batch_size: int | None = None
-    seq_length: int | None = None
-    epochs: float | None = None
-    minutes: float | None = None
-    max_steps: int | None = None
-    lr: float | None = None
-    average: float | None = None
-    clip: float | None = None
-    clip_value: float | None = None
-    weight_decay: float | None = None
-    patience: int | None = None
-    target: float | None = None
-    preset: PresetName = "medium"
-    seed: int | None = None
-    precision: Literal["auto"] | Precision = "auto"
-    valid: str | None = None  # a file of validation documents
-    val_fraction: float | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +115,7 @@ def make_plan(
         codec = fit_codec(_level(choices.level, options, corpus), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
-    defaults = defaults_for(codec.level, len(train_data.ids), choices.minutes, choices.preset)
+    defaults = defaults_for(codec.level, corpus.mode, len(train_data.ids), choices.minutes, choices.preset)
     chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
     chosen += ["documents"] if choices.documents == "auto" else []
     if network is not None:
@@ -248,7 +200,7 @@ def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfi
     hidden_size = _pick(choices.hidden_size, defaults.hidden_size)
     tied = codec.level == "word" and choices.embedding_size in (None, hidden_size)
     tied = _pick(choices.tie, tied)
-    embedding_size = _pick(choices.embedding_size, hidden_size if tied else 0)
+    embedding_size = _pick(choices.embedding_size, hidden_size if tied else defaults.embedding_size)
     return NetworkConfig(
         vocabulary_size=codec.vocabulary_size,
         cell=_pick(choices.cell, "lstm"),
@@ -261,7 +213,7 @@ def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfi
         tied=tied,
         cutoffs=_cutoffs(choices.softmax, codec),
         input_dropout=_pick(choices.input_dropout, defaults.input_dropout if embedding_size else 0.0),
-        weight_dropout=choices.weight_dropout,
+        weight_dropout=_pick(choices.weight_dropout, defaults.weight_dropout),
         variational=choices.variational,
     )
 

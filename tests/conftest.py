@@ -137,8 +137,8 @@ def names_file(tmp_path_factory):
 @pytest.fixture
 def begin(names_file, tmp_path):
     """Makes a run of SHORT_RUN, changed as told, that is ready to fit; its output is in the test's folder."""
+    from gencli.choices import Choices
     from gencli.model import start_training
-    from gencli.recipe import Choices
 
     runs = []
 

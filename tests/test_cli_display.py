@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from gencli.choices import Choices
 from gencli.display import PlainConsole, TrainingDisplay, about, duration, fitting, one_line, open_console
 from gencli.display_tables import bytes_text, escaped, history_curve, number, plan_table, plural, points_of
 from gencli.plot import check_plot_path, draw_losses
 from gencli.progress import Step
-from gencli.recipe import Choices, make_plan
+from gencli.recipe import make_plan
 from tests.conftest import NAMES
 
 

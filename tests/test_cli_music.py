@@ -9,6 +9,7 @@ from dataclasses import replace
 import mido
 import pytest
 
+from gencli.choices import Choices
 from gencli.codecs.music import MusicCodec
 from gencli.config import NetworkConfig
 from gencli.corpus import read_corpus
@@ -21,7 +22,7 @@ from gencli.music.chords import parse_chord
 from gencli.music.lead_sheet import Bar, Change, LeadSheet
 from gencli.music.tunes import read_tunes
 from gencli.music.write_options import STRAIGHT
-from gencli.recipe import Choices, make_plan
+from gencli.recipe import make_plan
 from gencli.training import Training
 from gencli.tune_corpus import grouped_titles
 

@@ -8,13 +8,14 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from gencli.choices import Choices
 from gencli.config import CellName, NetworkConfig
 from gencli.errors import OptionError
 from gencli.kernels.bfloat16 import SUPPORTED
 from gencli.kernels.threads import Team
 from gencli.model_file import read_model
 from gencli.network import Network
-from gencli.recipe import Choices, make_plan
+from gencli.recipe import make_plan
 from tests.network_cases import random_batch
 from tests.reference import bfloat16
 from tests.reference import network as reference

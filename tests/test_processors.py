@@ -42,7 +42,8 @@ PLANS = """
 import sys
 from gencli.cli.main import run
 from gencli.kernels.vector import REGISTER_BYTES
-from gencli.recipe import Choices, make_plan
+from gencli.choices import Choices
+from gencli.recipe import make_plan
 
 for asked in ("auto", "float32"):
     print(make_plan(["stars"], Choices(precision=asked)).train.precision)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from gencli import estimate as estimating
+from gencli.choices import Choices
 from gencli.codecs.codec import UNK
 from gencli.corpus import read_corpus
-from gencli.defaults import TABLE
+from gencli.defaults import PRESETS, SHORT_TABLE, TABLES, Defaults, defaults_for, row_seconds
 from gencli.errors import CorpusError, OptionError
 from gencli.progress import Step
-from gencli.recipe import Choices, document_hash, make_plan
+from gencli.recipe import document_hash, make_plan
 from tests.reference import network as reference
 
 GIVEN = {
@@ -28,12 +29,16 @@ GIVEN = {
     "lr": 0.0123,
     "clip": 0.5,
     "clip_value": 0.125,
-    "weight_decay": 0.03,
+    "weight_decay": 0.04,
+    "average": 2.5,
+    "weight_dropout": 0.25,
+    "input_dropout": 0.15,
+    "embedding_size": 24,
     "patience": 7,
     "seed": 11,
     "max_steps": 99,
 }
-TABLED = {"hidden_size", "layers", "dropout", "batch_size", "seq_length", "epochs", "lr"}
+TABLED = {field.name for field in fields(Defaults)} - {"tokens"}
 
 
 @pytest.fixture
@@ -81,22 +86,49 @@ def test_chosen_names_what_was_not_given(plan_of, given):
     assert sorted(plan_of(**choices).chosen) == sorted((TABLED | {"documents"}) - given)
 
 
-def test_the_table_rises_and_its_last_row_holds_anything():
-    sizes = [row.tokens for row in TABLE]
+@pytest.mark.parametrize("table", [SHORT_TABLE, *TABLES.values()])
+def test_a_table_rises_and_its_last_row_holds_anything(table):
+    sizes = [row.tokens for row in table]
     assert sizes == sorted(set(sizes))
     assert sizes[-1] == math.inf
+
+
+def test_presets_scale_the_work_and_medium_is_the_row():
+    small, medium, large = (defaults_for("char", "stream", 1_000_000, preset=name) for name in PRESETS)
+    assert medium in TABLES["char"]
+    assert small.hidden_size < medium.hidden_size < large.hidden_size
+    assert small.epochs < medium.epochs < large.epochs
+    assert small.dropout < medium.dropout < large.dropout
+    seconds = [row_seconds(row, 1_000_000) for row in (small, medium, large)]
+    assert 2 < seconds[1] / seconds[0] < 6
+    assert 2 < seconds[2] / seconds[1] < 6
+
+
+def test_more_minutes_call_for_a_larger_network_and_those_of_a_row_for_the_row():
+    rows = [defaults_for("char", "stream", 1_000_000, minutes) for minutes in (0.05, 0.2, 1.0, 10.0, 1000.0)]
+    sizes = [row.hidden_size for row in rows]
+    assert sizes == sorted(set(sizes))
+    assert all(64 <= size <= 1024 and size % 32 == 0 for size in sizes)
+    assert all(0.0 <= row.dropout <= 0.7 for row in rows)
+    plain = defaults_for("char", "line", 200_000)
+    assert defaults_for("char", "line", 200_000, row_seconds(plain, 200_000) / 60) == plain
+
+
+@pytest.mark.parametrize("level", ["word", "music"])
+def test_words_and_tunes_keep_a_rows_sizes_whatever_the_minutes(level):
+    assert defaults_for(level, "line", 50_000, 30.0) == defaults_for(level, "line", 50_000)
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_the_row_is_that_of_the_corpus_size(tmp_path, number):
     # One token above the row before, and the most that the row holds: 9 letters and <EOS> a line.
-    least = TABLE[number - 1].tokens + 10 if number else 1000
-    for tokens in (least, TABLE[number].tokens):
+    least = SHORT_TABLE[number - 1].tokens + 10 if number else 1000
+    for tokens in (least, SHORT_TABLE[number].tokens):
         path = tmp_path / "names.txt"
         path.write_text("".join(f"n{n:08d}\n" for n in range(int(tokens) // 10)))
         plan = make_plan([str(path)], Choices(val_fraction=0.0))
         assert plan.train_tokens == tokens
-        row = TABLE[number]
+        row = SHORT_TABLE[number]
         found = (plan.network.hidden_size, plan.network.layers, plan.network.dropout, plan.train.epochs)
         assert found == (row.hidden_size, row.layers, row.dropout, row.epochs)
         assert plan.train.optimizer.lr == row.lr
@@ -233,12 +265,12 @@ def test_steps_are_those_of_epochs_and_max_steps_whichever_are_fewer(plan_of):
 def test_an_estimate_counts_parameters_and_reckons_time(plan_of, monkeypatch, tmp_path, cell, layers):
     monkeypatch.setattr(estimating, "TRIAL_SECONDS", 0.01)
     monkeypatch.chdir(tmp_path)
-    plan = plan_of(cell=cell, layers=layers, hidden_size=21, epochs=500.0)
+    plan = plan_of(cell=cell, layers=layers, hidden_size=21, epochs=500.0, embedding_size=0)
     cost = estimating.estimate(plan, threads=1)
     shapes = (cell, plan.codec.vocabulary_size, 21, layers)
     expected = sum(array.size for array in reference.random_parameters(np.random.default_rng(0), *shapes).values())
     assert cost.parameters == expected
-    assert cost.memory_bytes > 4 * 6 * expected  # weights, gradient, two moments, the best, the transposed
+    assert cost.memory_bytes > 4 * 7 * expected  # weights, gradient, two moments, average, the best, the transposed
     assert cost.seconds > 0
     assert cost.compile_seconds >= 0
     assert list(tmp_path.iterdir()) == []  # nothing is saved

@@ -186,7 +186,7 @@ import json, os, signal, sys
 from pathlib import Path
 from gencli import files, training
 from gencli.model import start_training
-from gencli.recipe import Choices
+from gencli.choices import Choices
 source, output, settings, moment, number = sys.argv[1:]
 
 def die():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from gencli.choices import Choices
 from gencli.cli.shell import INTERRUPTED
 from gencli.cli.training_run import Request, announce_compiling, check_outputs, learn, show_plan, tell_resume
 from gencli.comparison import CellRun, cells_named, make_plans, output_of
@@ -17,7 +18,7 @@ from gencli.errors import TrainingError
 from gencli.estimate import parameter_count
 from gencli.kernels.compile import CompileClock
 from gencli.plot import draw_comparison
-from gencli.recipe import Choices, Plan
+from gencli.recipe import Plan
 from gencli.training import Training
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RecordingDisplay(TrainingDisplay):
 def compare_cells(named: str, request: Request, choices: Choices) -> int:
     """Train each cell, print the table; gives the exit code."""
     cells = cells_named(named)
-    requests = [replace(request, output=output_of(request.output, cell)) for cell in cells]
+    requests = [replace(request, output=output_of(request.output, cell), began=None) for cell in cells]
     for each in requests:
         check_outputs(each, choices)
     runs: list[CellRun] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from gencli.choices import Choices
 from gencli.cli.training_run import Request
 from gencli.diagnosis import TRIAL_STEPS, flow_of, norms_of, shortened
 from gencli.display import TrainingDisplay, open_console
@@ -18,7 +19,7 @@ from gencli.kernels.compile import CompileClock
 from gencli.kernels.threads import Team
 from gencli.network import cell_named
 from gencli.plot import check_plot_path, draw_diagnosis
-from gencli.recipe import Choices, Plan, make_plan
+from gencli.recipe import Plan, make_plan
 from gencli.training import Training
 
 

@@ -130,8 +130,7 @@ def train(
     embedding_size: Annotated[
         int | None,
         typer.Option(
-            help="Units of a token's vector; 0: none, a row of a table enters directly. Default: 0, for words the "
-            "hidden size.",
+            help=f"Units of a token's vector; 0: none, a row of a table enters directly; {CHOSEN}.",
             rich_help_panel=NETWORK,
         ),
     ] = None,
@@ -152,11 +151,12 @@ def train(
     ] = "auto",
     input_dropout: Annotated[
         float | None,
-        typer.Option(help="Share of tokens' vectors dropped. Default: 0, tied 0.2.", rich_help_panel=NETWORK),
+        typer.Option(help=f"Share of tokens' vectors dropped; {CHOSEN}.", rich_help_panel=NETWORK),
     ] = None,
     weight_dropout: Annotated[
-        float, typer.Option(help="Share of recurrent weights dropped, step by step.", rich_help_panel=NETWORK)
-    ] = NETWORK_DEFAULT.weight_dropout,
+        float | None,
+        typer.Option(help=f"Share of recurrent weights dropped, step by step; {CHOSEN}.", rich_help_panel=NETWORK),
+    ] = None,
     variational: Annotated[
         bool,
         typer.Option("--variational", help="Keep a row's dropout mask for a whole window.", rich_help_panel=NETWORK),
@@ -263,9 +263,9 @@ def train(
 ) -> None:
     """Learn from names or texts and save a model. Ctrl-C saves what was learned."""
     began = time.perf_counter()  # of the budget of --minutes, before what follows is imported
+    from gencli.choices import Choices
     from gencli.cli.training_run import Request, carry_out, check_outputs
     from gencli.model import default_threads
-    from gencli.recipe import Choices
 
     given = locals()
     choices = Choices(**{field.name: given[field.name] for field in fields(Choices)})

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from gencli.choices import Choices
 from gencli.cli.metrics import Metrics
 from gencli.cli.models import open_model
 from gencli.cli.shell import INTERRUPTED
@@ -27,7 +28,6 @@ from gencli.kernels.compile import CompileClock
 from gencli.model import start_training
 from gencli.model_file import read_model, read_resume, resume_path
 from gencli.plot import check_plot_path, draw_losses
-from gencli.recipe import Choices
 from gencli.training import Training
 
 EARLY = 0.6  # of training: weights kept from before tell that the rest of it was in vain
