@@ -49,7 +49,7 @@ class Rows:
     without its beginning; some rows may be empty. Every token is a target of weight 1 exactly once. Rows shorter than
     the longest end in padding of weight 0.
 
-    `order` (any documents, by index) has shape (D,). Building takes one index array of N and no loop over tokens.
+    `order` (any documents, by index) has shape (D,). Nothing of the size of N is held.
     """
 
     def __init__(
@@ -59,19 +59,15 @@ class Rows:
             raise ValueError(f"rows {rows} and seq_length {seq_length} must be at least 1")
         chosen = np.asarray(order, np.int64)
         lengths = tokens.lengths[chosen]
-        sources = (np.cumsum(tokens.lengths) - tokens.lengths)[chosen]  # (D,) where each document begins in ids
-        ends = np.cumsum(lengths)
-        count = int(ends[-1]) if len(ends) else 0
-        small = np.int32 if len(tokens.ids) <= np.iinfo(np.int32).max else np.int64
-        # (N,) flat position in ids of each token as laid: a document's tokens are all shifted by the same distance
-        self._index = np.repeat((sources - (ends - lengths)).astype(small), lengths)
-        self._index += np.arange(count, dtype=small)
-        beginnings = (ends - lengths)[lengths > 0]
-        self._first = np.zeros(count, np.bool_)  # (N,) laid tokens that begin a document
-        self._first[beginnings] = True
+        chosen, lengths = chosen[lengths > 0], lengths[lengths > 0]
+        self._ends = np.cumsum(lengths)  # (D,) the laid token after each document that has any
+        begins = self._ends - lengths
+        # (D,) how far a document's tokens are shifted from where they are laid to where they stand in ids
+        self._shifts = (np.cumsum(tokens.lengths) - tokens.lengths)[chosen] - begins
+        self._count = int(self._ends[-1]) if len(self._ends) else 0
         self._tokens = tokens
         self.seq_length = seq_length
-        self.bounds = _row_bounds(beginnings, count, rows, seq_length, whole_documents)  # (B + 1,) into laid tokens
+        self.bounds = _row_bounds(begins, self._count, rows, seq_length, whole_documents)  # (B + 1,) into laid tokens
         self._row_lengths = np.diff(self.bounds)  # (B,)
         self._steps = int(self._row_lengths.max())
 
@@ -81,9 +77,7 @@ class Rows:
 
     def batch(self, window: int) -> Batch:
         """Window 0 ... len - 1 of all rows; the last may have fewer than T steps. IndexError for others."""
-        laid, real, padding_begins = self._window(window)
-        index = self._index[laid]  # (T, B)
-        first = self._first[laid]
+        index, first, real, padding_begins = self._window(window)
         ids = self._tokens.ids
         inputs = np.where(real & ~first, ids[index - 1], np.int32(0))
         targets = np.where(real, ids[index], np.int32(0))
@@ -92,18 +86,22 @@ class Rows:
 
     def positions(self, window: int) -> NDArray[np.int64]:
         """(T, B) the place of each target of a window in `tokens.ids`, -1 on padding."""
-        laid, real, _ = self._window(window)
-        return np.where(real, self._index[laid], np.int64(-1))
+        index, _, real, _ = self._window(window)
+        return np.where(real, index, np.int64(-1))
 
-    def _window(self, window: int) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """(T, B) each: laid positions (in range on padding too), whether real, whether the row's first padding."""
+    def _window(self, window: int) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """(T, B) each: places in ids (in range on padding too), beginnings of documents, what is real, and the first
+        padding of each row."""
         if not 0 <= window < len(self):
             raise IndexError(f"window {window} of {len(self)}")
         begin = window * self.seq_length
-        steps = np.arange(begin, min(begin + self.seq_length, self._steps))[:, None]  # (T, 1)
-        real = steps < self._row_lengths
-        laid = np.minimum(self.bounds[:-1] + steps, len(self._index) - 1)
-        return laid, real, steps == self._row_lengths
+        steps = np.arange(begin, min(begin + self.seq_length, self._steps))  # (T,)
+        real = steps < self._row_lengths[:, None]  # (B, T), along which laid tokens ascend
+        laid = np.minimum(self.bounds[:-1, None] + steps, self._count - 1)
+        document = np.searchsorted(self._ends, laid, side="right")
+        first = np.where(document > 0, self._ends[document - 1], 0) == laid
+        padding_begins = steps == self._row_lengths[:, None]
+        return (laid + self._shifts[document]).T, first.T, real.T, padding_begins.T
 
 
 def pack_documents(tokens: Tokens, rows: int, seq_length: int, *, whole_documents: bool = False) -> Rows:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import codecs
-import difflib
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from gencli.config import DocumentMode, LabelSource, Level, check, check_name
-from gencli.documents import Corpus, Document, are_names, choose_mode, cut_documents, distinct, split
-from gencli.errors import CorpusError, OptionError
+from gencli.cut_stored import cut_stored, heads
+from gencli.document import Document, text_batches
+from gencli.documents import Corpus, are_names, choose_mode, cut_documents, distinct
+from gencli.errors import CorpusError
+from gencli.sources import (
+    TextFile,
+    bundled_files,
+    bundled_path,
+    check_encoding,
+    find_files,
+    nothing_at,
+    nothing_in,
+)
+from gencli.splitting import split
+from gencli.text_store import TextStore
 
-__all__ = ["BundledCorpus", "Corpus", "Document", "bundled", "distinct", "read_corpus", "split"]
+__all__ = [
+    "BundledCorpus",
+    "Corpus",
+    "Document",
+    "bundled",
+    "bundled_path",
+    "check_encoding",
+    "corpus_name",
+    "distinct",
+    "read_corpus",
+    "split",
+]
 
+LARGE: Final = 16_000_000  # characters: larger texts, and their ids, stay on disk
 ORIGINS = {  # where each bundled corpus comes from; a file missing here still counts
     "dinosaurs": "names of published dinosaur genera: facts",
     "jazz": "original lead sheets, written for gencli",
@@ -45,13 +65,13 @@ class BundledCorpus:
 def bundled() -> list[BundledCorpus]:
     """The bundled corpora, sorted by name; CorpusError where one cannot be read."""
     found = []
-    for name, path in _bundled_files().items():
+    for name, path in bundled_files().items():
         if path.is_dir():
-            tunes = [_decode(_read_bytes(tune, str(tune)), str(tune), "utf-8") for tune in sorted(path.glob("*.abc"))]
+            tunes = [_text(tune) for tune in sorted(path.glob("*.abc"))]
             count = sum(tune.startswith("X:") + tune.count("\nX:") for tune in tunes)
             found.append(BundledCorpus(name, path, "tunes", count, sum(map(len, tunes)), ORIGINS.get(name, "")))
             continue
-        text = _decode(_read_bytes(path, str(path)), str(path), "utf-8")
+        text = _text(path)
         documents = cut_documents([(name, text)], choose_mode([text]))
         if not documents:
             raise CorpusError(f"{path}: empty; install gencli again")
@@ -59,6 +79,11 @@ def bundled() -> list[BundledCorpus]:
         size = sum(len(document.text) for document in documents)
         found.append(BundledCorpus(name, path, kind, len(documents), size, ORIGINS.get(name, "")))
     return found
+
+
+def _text(path: Path) -> str:
+    """All of a bundled file."""
+    return "".join(TextFile(str(path), path, "utf-8").pieces())
 
 
 def read_corpus(
@@ -90,20 +115,44 @@ def read_corpus(
             if for_training:
                 _check_learnable(corpus)
             return corpus
-    texts: list[tuple[str, str]] = []
-    skipped = 0
-    for source in sources:
-        found, left_out = _read_source(source, encoding)
-        texts += found
-        skipped += left_out
+    texts = TextStore(LARGE)
+    skipped = sum(_read_source(source, encoding, texts) for source in sources)
     if mode == "auto":
-        tunes = len(texts) > 1 and all(label.lower().endswith(TUNE_SUFFIXES) for label, _ in texts)
-        mode = "file" if tunes else choose_mode([text for _, text in texts])
-    typed = " ".join(_label(source) for source in sources)
-    corpus = Corpus(corpus_name(sources), cut_documents(texts, mode), mode, typed, skipped)
+        mode = _layout(texts)
+    typed = " ".join("stdin" if source == "-" else source for source in sources)
+    disk = texts.disk
+    documents = cut_documents(texts.texts, mode) if disk is None else cut_stored(disk, texts.stored, mode)
+    corpus = Corpus(corpus_name(sources), documents, mode, typed, skipped)
     if for_training:
         _check_learnable(corpus)
     return corpus
+
+
+def _read_source(source: str, encoding: str, texts: TextStore) -> int:
+    """Take up the texts of one source; gives the number of files skipped. Blank files of a folder are left out."""
+    skipped = taken = 0
+    folder = None
+    for file in find_files(source, encoding):
+        folder = file.folder
+        try:
+            taken += texts.add(file.label, file.pieces())
+        except CorpusError:
+            if folder is None:
+                raise
+            skipped += 1
+        if not taken and folder is None:
+            raise nothing_at(file.label)
+    if folder is not None and not taken:
+        raise nothing_in(folder, encoding, skipped)
+    return skipped
+
+
+def _layout(texts: TextStore) -> DocumentMode:
+    """The mode of `--documents auto`."""
+    labels = [text.label for text in texts.stored] or [label for label, _ in texts.texts]
+    if len(labels) > 1 and all(label.lower().endswith(TUNE_SUFFIXES) for label in labels):
+        return "file"
+    return choose_mode((text for _, text in texts.texts) if texts.disk is None else heads(texts.disk, texts.stored))
 
 
 def _read_tunes(
@@ -133,147 +182,20 @@ def _read_tunes(
 
 def _check_learnable(corpus: Corpus) -> None:
     """CorpusError unless something can be learnt from the corpus and something else held out."""
-    if len(set().union(*(document.text for document in corpus.documents))) < 2:
+    characters: set[str] = set()
+    for batch in text_batches(corpus.documents):
+        characters.update(*batch.texts)
+        if len(characters) > 1:
+            break
+    else:
         raise CorpusError(f"{corpus.source}: only one distinct character; give a text with something to learn")
-    if corpus.mode == "stream" or len({document.text for document in corpus.documents}) > 1:
+    first = corpus.documents[0].text if corpus.mode != "stream" else ""
+    if corpus.mode == "stream" or any(document.text != first for document in corpus.documents):
         return
     if corpus.tunes:
         raise CorpusError(f"{corpus.source}: only one tune, nothing to hold out; give more tunes")
     remedy = f"give more {corpus.mode}s, or read the text as one with --documents stream"
     raise CorpusError(f"{corpus.source}: only one distinct {corpus.mode}, nothing to hold out; {remedy}")
-
-
-def _read_source(source: str, encoding: str) -> tuple[list[tuple[str, str]], int]:
-    """The (label, text) pairs of one source, none blank, and the number of files skipped."""
-    if source == "-":
-        return _not_blank(source, _decode(_read_stdin(), _label(source), encoding)), 0
-    path = Path(source)
-    try:
-        exists = source != "" and path.exists()
-        is_folder = exists and path.is_dir()
-    except OSError as error:
-        raise _unreadable(source, error) from error
-    if is_folder:
-        return _read_folder(source, encoding)
-    if exists:
-        return _not_blank(source, _decode(_read_bytes(path, source), source, encoding)), 0
-    corpora = _bundled_files()
-    if source in corpora and corpora[source].is_dir():
-        return _read_folder(str(corpora[source]), "utf-8")
-    if source in corpora:
-        return _not_blank(source, _decode(_read_bytes(corpora[source], source), source, "utf-8")), 0
-    close = difflib.get_close_matches(source, corpora, n=3)
-    guess = f"did you mean {' or '.join(close)}? " if close else ""
-    what = f"{source or chr(39) * 2}: no such file, folder or bundled corpus"
-    raise CorpusError(f"{what}; {guess}`gencli corpora` lists the bundled ones")
-
-
-def _read_folder(folder: str, encoding: str) -> tuple[list[tuple[str, str]], int]:
-    """Every text file below a folder, hidden ones apart; binary, undecodable and unreadable files are only counted."""
-
-    def stop(error: OSError) -> None:
-        raise _unreadable(error.filename or folder, error) from error
-
-    paths: list[Path] = []
-    for place, below, names in os.walk(folder, onerror=stop):
-        below[:] = [name for name in below if not name.startswith(".")]
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    texts: list[tuple[str, str]] = []
-    skipped = 0
-    for path in sorted(paths):
-        label = f"{folder.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-        try:
-            if not path.is_file():  # reading a pipe or a device might never end
-                raise CorpusError(f"{label}: not a file")
-            text = _decode(_read_bytes(path, label), label, encoding)
-        except CorpusError:
-            skipped += 1
-            continue
-        if text.strip():
-            texts.append((label, text))
-    if not texts:
-        also = f" (skipped as no {encoding} text: {skipped})" if skipped else ""
-        raise CorpusError(f"{folder}: no text in this folder{also}; put text files in it, or name its --encoding")
-    return texts, skipped
-
-
-def _not_blank(source: str, text: str) -> list[tuple[str, str]]:
-    """One (label, text) pair; CorpusError where there is nothing to read."""
-    if not text.strip():
-        raise CorpusError(f"{_label(source)}: empty; give a text with at least two lines")
-    return [(_label(source), text)]
-
-
-def _read_bytes(path: Path, label: str) -> bytes:
-    """All of a file; CorpusError where the system refuses."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(label, error) from error
-
-
-def _read_stdin() -> bytes:
-    """All of standard input, undecoded."""
-    if sys.stdin is None:
-        raise CorpusError("stdin: closed; pipe a text into it, or name a file")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise _unreadable("stdin", error) from error
-
-
-def _unreadable(label: str, error: OSError) -> CorpusError:
-    """The one-line report of a refusal by the system."""
-    return CorpusError(f"{label}: cannot be read ({error.strerror}); check its name and permissions")
-
-
-def _decode(data: bytes, label: str, encoding: str) -> str:
-    """Bytes -> text with LF line ends and no byte order mark; CorpusError, with the offset, for what is no text."""
-    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))  # there a letter has NULs
-    nul = -1 if wide else data.find(b"\0")
-    if nul >= 0:
-        remedy = "give a text file, or name its encoding, such as --encoding utf-16"
-        raise CorpusError(f"{label}: binary data (a NUL at byte {nul}); {remedy}")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        other = "latin-1" if encoding.lower().startswith("utf") else "utf-8"
-        remedy = f"name its encoding, such as --encoding {other}"
-        raise CorpusError(f"{label}: not {encoding} text at byte {error.start} ({error.reason}); {remedy}") from error
-    except UnicodeError as error:
-        raise CorpusError(f"{label}: not {encoding} text; name its encoding, such as --encoding utf-8") from error
-    if "\0" in text:
-        raise CorpusError(f"{label}: binary data (a NUL at character {text.index(chr(0))}); give a text file")
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def check_encoding(encoding: str) -> None:
-    """OptionError unless Python can decode text in this encoding."""
-    try:
-        b"x".decode(encoding)
-    except UnicodeError:
-        return  # a known encoding in which one letter x is no text
-    except (LookupError, ValueError) as error:
-        message = f"--encoding {encoding}: not a text encoding known here; try utf-8, latin-1 or cp1252"
-        raise OptionError(message) from error
-
-
-def _bundled_files() -> dict[str, Path]:
-    """Name -> path of the bundled corpora, sorted: inside an installed package, beside it in a checkout."""
-    installed = Path(str(resources.files("gencli").joinpath("corpora")))
-    folder = installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "corpora"
-    tunes = {path.parent for path in folder.glob("*/*.abc")}
-    return {path.stem: path for path in sorted([*folder.glob("*.txt"), *tunes], key=lambda path: path.stem)}
-
-
-def bundled_path(source: str) -> Path | None:
-    """Where the bundled corpus of a name lies; None where there is none, or a file or folder of that name."""
-    return None if Path(source).exists() else _bundled_files().get(source)
-
-
-def _label(source: str) -> str:
-    """A source in messages: as typed, `-` as stdin."""
-    return "stdin" if source == "-" else source
 
 
 def corpus_name(sources: Sequence[str]) -> str:
@@ -284,6 +206,6 @@ def corpus_name(sources: Sequence[str]) -> str:
         if source.startswith("music21:"):
             names.append(source.removeprefix("music21:").strip("/").replace("/", "-") or "music21")
             continue
-        names.append(_label(source) if source == "-" else (path.name if path.is_dir() else path.stem) or "corpus")
+        names.append("stdin" if source == "-" else (path.name if path.is_dir() else path.stem) or "corpus")
     more = [f"and-{len(sources) - 3}-more"] if len(sources) > 3 else []
     return "-".join(names + more)

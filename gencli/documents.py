@@ -1,4 +1,4 @@
-"""What a document is, how a text divides into documents, and documents into training and validation."""
+"""How texts divide into documents, and by what a layout tells it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gencli.config import DocumentMode, check
+from gencli.config import DocumentMode
+from gencli.document import Document
+
+__all__ = ["Corpus", "Document", "choose_mode", "cut_documents", "distinct"]
 
 LONGEST_NAME = 32  # characters: nine names in ten are no longer
 LONGEST_SENTENCE = 320  # characters: nine sentences in ten are no longer; above, a line is a paragraph
@@ -17,23 +22,11 @@ MEDIAN_SENTENCE = 160
 MOST_NAME_WORDS = 4
 LARGEST_BLOCK = 50  # lines: rarer blank lines are accidents
 LINES_JUDGED = 50_000  # the layout of a longer text shows in its first lines
+CHARACTERS_JUDGED = 16_000_000  # of these lines, however long they are
 
 SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\s\"'`\u2019\u201d\xbb)\]]*$")  # also Chinese
 LINE_GOES_ON = re.compile(r"[,;:({\[\-\u2013\u2014]$")
 INNER_PUNCTUATION = re.compile(r"[.,;:!?]\s")
-SPLIT_STREAM = 1  # keeps the split's random numbers apart from those of other uses of the same seed
-
-
-@dataclass(frozen=True)
-class Document:
-    """One thing the model learns to write; `source` tells where it stood, such as "names.txt:17".
-
-    Documents of one `group`, such as takes of one tune, train or validate together; "" = alone, with its equals.
-    """
-
-    text: str
-    source: str = ""
-    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Corpus:
     """
 
     name: str
-    documents: list[Document]
+    documents: Sequence[Document]
     mode: DocumentMode
     source: str
     skipped: int = 0
@@ -65,7 +58,12 @@ def blocks(lines: Sequence[str]) -> list[list[str]]:
 
 def short_lines(lines: Sequence[str]) -> bool:
     """Whether the lines are as short as sentences: median <= 160 characters, 90th percentile <= 320."""
-    median, ninetieth = np.percentile([len(line) for line in lines], [50, 90])
+    return short_lengths([len(line) for line in lines])
+
+
+def short_lengths(lengths: Sequence[int] | NDArray[np.integer[Any]]) -> bool:
+    """Whether lines of so many characters are."""
+    median, ninetieth = np.percentile(np.asarray(lengths), [50, 90])
     return bool(median <= MEDIAN_SENTENCE and ninetieth <= LONGEST_SENTENCE)
 
 
@@ -82,8 +80,10 @@ def goes_on(line: str, following: str) -> bool:
     return following[:1].islower() and INNER_PUNCTUATION.search(line) is not None
 
 
-def choose_mode(texts: Sequence[str]) -> DocumentMode:
-    """The mode of `--documents auto`, from the layout of the first 50,000 lines. The first rule that fits decides:
+def choose_mode(texts: Iterable[str]) -> DocumentMode:
+    """The mode of `--documents auto`, from the layout of the first 50,000 lines, or 16 million characters.
+
+    The first rule that fits decides:
 
     1. a single line: `line`, or `stream` where it is longer than 320 characters;
     2. names (9 lines in 10 have at most 4 words and 32 characters): `line`;
@@ -97,11 +97,15 @@ def choose_mode(texts: Sequence[str]) -> DocumentMode:
     Blocks end with their text: a line never goes on in the next file.
     """
     runs: list[list[str]] = []
-    judged = 0
+    judged = characters = 0
     for text in texts:
-        lines = [line.strip() for line in text.split("\n", LINES_JUDGED - judged)[: LINES_JUDGED - judged]]
+        head = text[: CHARACTERS_JUDGED - characters]
+        lines = [line.strip() for line in head.split("\n", LINES_JUDGED - judged)[: LINES_JUDGED - judged]]
         judged += len(lines)
+        characters += len(head)
         runs.extend(blocks(lines))
+        if judged == LINES_JUDGED or characters == CHARACTERS_JUDGED:
+            break
     lines = [line for run in runs for line in run]
     if len(lines) <= 1:
         return "stream" if lines and len(lines[0]) > LONGEST_SENTENCE else "line"
@@ -158,47 +162,3 @@ def _paragraphs(label: str, text: str) -> list[Document]:
 def distinct(texts: Iterable[str]) -> list[str]:
     """The texts without repetitions, in order of first appearance."""
     return list(dict.fromkeys(texts))
-
-
-def split(corpus: Corpus, fraction: float, seed: int) -> tuple[list[Document], list[Document]]:
-    """Training and validation documents, the same for the same arguments on any machine.
-
-    A stream is cut by position: its last `fraction` of characters validates. Of other corpora `fraction` of the
-    distinct texts, chosen by `seed`, validate, once each; all copies of any other text train. Both keep their order.
-    Where documents have groups, groups are chosen in the place of texts.
-    With fraction > 0 each side gets at least one document (one character of a stream) where there are two.
-    Raises OptionError for a fraction outside [0, 1) or a negative seed.
-    """
-    check(0.0 <= fraction < 1.0, f"--val-fraction {fraction}: must be at least 0 and below 1")
-    check(seed >= 0, f"--seed {seed}: must not be negative")
-    if corpus.mode == "stream":
-        return _split_by_position(corpus.documents, fraction)
-    groups = distinct(document.group or document.text for document in corpus.documents)
-    count = _share(len(groups), fraction)
-    keys = np.random.PCG64([SPLIT_STREAM, seed]).random_raw(len(groups))  # raw output: fixed across versions of numpy
-    chosen = {groups[index] for index in np.argsort(keys, kind="stable")[:count]}
-    held_out = [document for document in corpus.documents if (document.group or document.text) in chosen]
-    train = [document for document in corpus.documents if (document.group or document.text) not in chosen]
-    first = {document.text: document for document in reversed(held_out)}
-    return train, [first[text] for text in distinct(document.text for document in held_out)]
-
-
-def _share(count: int, fraction: float) -> int:
-    """How many of `count` validate: the rounded share, but neither none nor all where both sides can have one."""
-    return 0 if fraction == 0 or count < 2 else min(max(round(count * fraction), 1), count - 1)
-
-
-def _split_by_position(documents: Sequence[Document], fraction: float) -> tuple[list[Document], list[Document]]:
-    """Cut the documents, taken end to end, at one character."""
-    total = sum(len(document.text) for document in documents)
-    left = total - _share(total, fraction)  # characters that train
-    train: list[Document] = []
-    valid: list[Document] = []
-    for document in documents:
-        head, tail = document.text[:left], document.text[left:]
-        left -= len(head)
-        if head:
-            train.append(Document(head, document.source))
-        if tail:
-            valid.append(Document(tail, document.source))
-    return train, valid

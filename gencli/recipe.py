@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -26,9 +27,11 @@ from gencli.config import (
 )
 from gencli.corpus import read_corpus, split
 from gencli.defaults import HEAD_SHARES, SMALL_VOCABULARY, Defaults, defaults_for
-from gencli.documents import Corpus, Document
+from gencli.document import Document, text_batches, whole_texts
+from gencli.documents import Corpus
 from gencli.errors import CorpusError
 from gencli.precision import settled_precision
+from gencli.splitting import text_hashes
 
 Array = NDArray[Any]
 
@@ -64,10 +67,11 @@ class Plan:
         """Tokens held out."""
         return len(self.valid_data.ids)
 
-    @property
+    @cached_property
     def unknown_shares(self) -> tuple[float, float]:
         """The shares of <UNK> among the tokens to learn from and among those held out, 0 where there are none."""
-        train, valid = (int(np.count_nonzero(data.ids == UNK)) for data in (self.train_data, self.valid_data))
+        both = (self.train_data, self.valid_data)
+        train, valid = (sum(int(np.count_nonzero(ids == UNK)) for ids in data.blocks()) for data in both)
         return train / max(self.train_tokens, 1), valid / max(self.valid_tokens, 1)
 
     @property
@@ -78,19 +82,19 @@ class Plan:
         steps = math.ceil(self.train.epochs * self.steps_per_epoch)
         return steps if self.train.max_steps is None else min(steps, self.train.max_steps)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of the encoded data: a run resumes only on what it began with."""
         digest = hashlib.sha256()
         for tokens in (self.train_data, self.valid_data):
-            for array in (tokens.ids, tokens.lengths, tokens.side):
-                digest.update(np.ascontiguousarray(array).tobytes())
+            for array in (*tokens.blocks(), tokens.lengths, tokens.side):
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
 def document_hash(text: str) -> int:
     """The 64-bit fingerprint of a document by which `--novel` knows it again."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return int(text_hashes([text])[0])
 
 
 def make_plan(
@@ -125,7 +129,8 @@ def make_plan(
         chosen = [name for name in chosen if name != "input_dropout" or network.embedding_size > 0]
     check(choices.target is None or bool(held_out), "--target: needs validation; leave out --val-fraction 0")
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
-    hashes = np.unique(np.array([document_hash(codec.normalised(d.text)) for d in corpus.documents], np.uint64))
+    known = () if corpus.mode == "stream" else corpus.documents
+    hashes = np.unique(text_hashes(map(codec.normalised, whole_texts(known))))
     return Plan(
         corpus_name=corpus.name,
         source=corpus.source,
@@ -142,7 +147,7 @@ def make_plan(
         choices=choices,
         train_data=train_data,
         valid_data=valid_data,
-        hashes=hashes if corpus.mode != "stream" else hashes[:0],
+        hashes=hashes,
     )
 
 
@@ -164,16 +169,16 @@ def _read(
     return read_corpus(sources, mode, choices.encoding, for_training=for_training, level=level, **more)
 
 
-def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[list[Document], list[Document]]:
+def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[Sequence[Document], Sequence[Document]]:
     """Training and validation documents: a file of the user's, or a share of the corpus."""
     if choices.valid is not None:
         check(choices.val_fraction is None, "--valid and --val-fraction: give only one of them")
         valid = _read([choices.valid], corpus.mode, choices, "music" if corpus.tunes else "char", for_training=False)
-        return list(corpus.documents), list(valid.documents)
+        return corpus.documents, valid.documents
     fraction = choices.val_fraction
     if fraction is None:
         # Enough to tell two settings apart, never much of a large corpus.
-        size = sum(len(document.text) for document in corpus.documents)
+        size = sum(len(text) for batch in text_batches(corpus.documents) for text in batch.texts)
         fraction = 0.1 if size < 2_000_000 else 200_000 / size
     check(0 <= fraction < 1, f"--val-fraction {fraction}: must be at least 0 and below 1")
     training, held_out = split(corpus, fraction, seed)

@@ -36,7 +36,10 @@ STOREYS = (
     {"network"},
     {"batches"},
     {"codecs"},
-    {"documents", "music", "words", "layers"},
+    {"splitting"},
+    {"cut_stored"},
+    {"documents", "music", "stored_documents", "text_store", "words", "layers"},
+    {"document", "scratch", "sources"},
     {"parameters"},
     {"cells"},
     {"kernels"},
@@ -44,7 +47,21 @@ STOREYS = (
     {"config"},
     {"errors"},
 )
-DOCUMENTS = {"corpus", "batches", "codecs", "documents", "music", "tune_corpus", "words"}
+DOCUMENTS = {
+    "batches",
+    "codecs",
+    "corpus",
+    "cut_stored",
+    "document",
+    "documents",
+    "music",
+    "sources",
+    "splitting",
+    "stored_documents",
+    "text_store",
+    "tune_corpus",
+    "words",
+}
 NUMBERS = {
     "gradient_flow",
     "gradient_norms",

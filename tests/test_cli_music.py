@@ -12,8 +12,8 @@ import pytest
 from gencli.choices import Choices
 from gencli.codecs.music import MusicCodec
 from gencli.config import NetworkConfig
-from gencli.corpus import read_corpus
-from gencli.documents import Corpus, Document, split
+from gencli.corpus import read_corpus, split
+from gencli.documents import Corpus, Document
 from gencli.errors import CorpusError, OptionError
 from gencli.improvising import SWING, Wishes, parsed_range
 from gencli.model import load, start_training, train

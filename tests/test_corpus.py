@@ -300,7 +300,7 @@ def test_a_source_the_system_refuses_is_named(write, monkeypatch):
         patch.setattr(os, "scandir", refuse)
         expect_fault(["box"], "box: cannot be read (Permission denied)", "permissions")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr(Path, "open", refuse)
         expect_fault(["box/names.txt"], "box/names.txt: cannot be read (Permission denied)", "permissions")
         expect_fault(["box"], "box: no text in this folder (skipped", "put text files in it")
 
@@ -367,7 +367,7 @@ def test_impossible_arguments_are_option_errors(write):
 
 def test_a_damaged_bundled_corpus_is_named(tmp_path, monkeypatch):
     (tmp_path / "void.txt").write_text("\n")
-    monkeypatch.setattr("gencli.corpus._bundled_files", lambda: {"void": tmp_path / "void.txt"})
+    monkeypatch.setattr("gencli.corpus.bundled_files", lambda: {"void": tmp_path / "void.txt"})
     with pytest.raises(CorpusError, match=r"void\.txt: empty; install gencli again"):
         bundled()
 

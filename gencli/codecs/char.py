@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from gencli.codecs.codec import EOS, UNK, Tokens
 from gencli.config import CodecOptions, Level, check
-from gencli.documents import Document
+from gencli.document import Document, text_batches
 from gencli.errors import ModelFileError
 
 FIRST = 2  # the id of the first character
@@ -55,7 +56,10 @@ class CharCodec:
         options = options or CodecOptions()
         check(options.of_words is None, f"{options.of_words}: only --level word has it")
         min_count = options.min_count or 1
-        counts = np.bincount(code_points("".join(document.text for document in documents)))
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
+        for batch in text_batches(documents):
+            seen = np.bincount(code_points("".join(batch.texts)))
+            counts[: len(seen)] += seen
         kept = np.flatnonzero(counts >= min_count)
         check(len(kept) > 0, f"--min-count {min_count}: no character occurs that often; lower it")
         return cls("".join(map(chr, kept)))
@@ -85,11 +89,23 @@ class CharCodec:
 
     def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a text, <EOS> at the end unless told otherwise; <UNK> for characters never seen."""
-        codes = code_points(text)
-        ids = np.full(len(codes) + eos, EOS, np.int32)
-        known, places = self._places(codes)
-        ids[: len(codes)] = np.where(known, places + FIRST, UNK)
-        return ids
+        return np.append(self.encode_from(text)[0], np.full(int(eos), EOS, np.int32))
+
+    def encode_all(self, texts: Sequence[str], eos: bool = True) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids (N,) of whole texts end to end, and how many each has (D,)."""
+        found, _ = self.encode_from("".join(texts))
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + int(eos)
+        if not eos:
+            return found, lengths
+        ids = np.full(len(found) + len(texts), EOS, np.int32)
+        inside = np.ones(len(ids), np.bool_)
+        inside[np.cumsum(lengths) - 1] = False
+        ids[inside] = found
+        return ids, lengths
+
+    def encode_from(self, text: str, state: int = 0) -> tuple[NDArray[np.int32], int]:
+        """The ids (N,) of a text; every state is 0, since no character depends on what precedes it."""
+        return self._table[np.minimum(code_points(text), len(self._table) - 1)], state
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes U+FFFD."""
@@ -107,9 +123,8 @@ class CharCodec:
 
     def unknown(self, text: str) -> list[str]:
         """The distinct characters of a text that the vocabulary lacks, in order of appearance."""
-        codes = code_points(text)
-        known, _ = self._places(codes)
-        return list(dict.fromkeys(map(chr, codes[~known])))
+        ids, _ = self.encode_from(text)
+        return list(dict.fromkeys(map(chr, code_points(text)[ids == UNK])))
 
     def symbol(self, index: int) -> str:
         """A label for tables: the character itself if it is printable, else its escape, such as \\n."""
@@ -118,7 +133,7 @@ class CharCodec:
         character = self.characters[index - FIRST]
         return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
-    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+    def side(self, ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
         """None (0, N)."""
         return np.empty((0, len(ids)), np.int32)
 
@@ -126,10 +141,12 @@ class CharCodec:
         """The documents as they are."""
         return tokens
 
-    def _places(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Which codes (N,) the vocabulary has, and the place of each in it (that of a neighbour where it has not)."""
-        places = np.minimum(np.searchsorted(self._alphabet, codes), len(self._alphabet) - 1)
-        return self._alphabet[places] == codes, places
+    @cached_property
+    def _table(self) -> NDArray[np.int32]:
+        """The id of each code point up to the highest of the vocabulary, and <UNK>, which stands for all beyond."""
+        table = np.full(int(self._alphabet[-1]) + 2, UNK, np.int32)
+        table[self._alphabet] = np.arange(FIRST, self.vocabulary_size)
+        return table
 
     @cached_property
     def _alphabet(self) -> NDArray[np.uint32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Protocol, Self, cast, get_args
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.config import CodecOptions, DocumentMode, Level, check_name
-from gencli.documents import Document
+from gencli.document import Document, InBatches, text_batches
 from gencli.errors import ModelFileError
+from gencli.scratch import Scratch
 
 EOS: Final = 0  # ends every document but a stream
 UNK: Final = 1  # stands for what the vocabulary lacks
+BLOCK: Final = 1 << 22  # ids looked at together where there may be very many
 
 
 class Codec(Protocol):
@@ -69,6 +71,15 @@ class Codec(Protocol):
     def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a text, <EOS> at the end unless told otherwise."""
 
+    def encode_all(self, texts: Sequence[str], eos: bool = True) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids (N,) of whole texts end to end, and how many each has (D,)."""
+
+    def encode_from(self, text: str, state: int = 0) -> tuple[NDArray[np.int32], int]:
+        """The ids (N,) of a text that stands in a state, without <EOS>, and the state after it; 0 is the beginning.
+
+        The parts of a text that document.TextBatch speaks of, encoded one after another, make the ids of the whole.
+        """
+
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes a replacement."""
 
@@ -87,7 +98,7 @@ class Codec(Protocol):
     def symbol(self, index: int) -> str:
         """A printable label of one id."""
 
-    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+    def side(self, ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
         """The side ids (F, N) of documents (D,) laid end to end as ids (N,)."""
 
     def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:
@@ -96,19 +107,53 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Tokens:
-    """D documents end to end as N ids, with F side ids to each."""
+    """D documents end to end as N ids, with F side ids to each. Ids may lie on disk, then as small as they can be."""
 
-    ids: NDArray[np.int32]  # (N,)
+    ids: NDArray[np.integer[Any]]  # (N,) int32, or uint8 or uint16 on disk
     lengths: NDArray[np.int64]  # (D,) ids of each document, <EOS> included; they sum to N
     side: NDArray[np.int32]  # (F, N)
 
+    def blocks(self) -> Iterator[NDArray[np.int32]]:
+        """The ids in order, some million at a time."""
+        for begin in range(0, len(self.ids), BLOCK):
+            yield np.asarray(self.ids[begin : begin + BLOCK], np.int32)
+
 
 def encode_documents(codec: Codec, documents: Sequence[Document], mode: DocumentMode) -> Tokens:
-    """The documents as Tokens, each ended by <EOS> unless the mode is stream."""
-    encoded = [codec.encode(document.text, eos=mode != "stream") for document in documents]
-    ids = np.concatenate(encoded) if encoded else np.empty(0, np.int32)
-    lengths = np.array([len(one) for one in encoded], np.int64)
-    return Tokens(ids, lengths, codec.side(ids, lengths))
+    """The documents as Tokens, each ended by <EOS> unless the mode is stream; on disk where the documents are."""
+    store = Scratch() if isinstance(documents, InBatches) else None
+    small = np.min_scalar_type(max(codec.vocabulary_size - 1, 0))
+    dtype = small if store is not None and small.itemsize <= 2 else np.dtype(np.int32)
+    found: list[NDArray[np.int32]] = []
+    lengths: list[NDArray[np.int64]] = []
+    for ids, counts in _encoded(codec, documents, mode != "stream"):
+        if store is None:
+            found.append(ids)
+        else:
+            store.write(ids.astype(dtype))
+        lengths.append(counts)
+    found = found or [np.empty(0, np.int32)]
+    joined = store.mapped(dtype) if store is not None else np.concatenate(found)
+    sizes = np.concatenate(lengths) if lengths else np.empty(0, np.int64)
+    return Tokens(joined, sizes, codec.side(joined, sizes))
+
+
+def _encoded(
+    codec: Codec, documents: Sequence[Document], eos: bool
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+    """Ids in order, and how many the documents have that end with them."""
+    state = count = 0
+    for batch in text_batches(documents):
+        if batch.begins and batch.ends:
+            yield codec.encode_all(batch.texts, eos)
+            continue
+        if batch.begins:
+            state = count = 0
+        ids, state = codec.encode_from("".join(batch.texts), state)
+        if batch.ends and eos:
+            ids = np.append(ids, np.int32(EOS))
+        count += len(ids)
+        yield ids, np.array([count] * batch.ends, np.int64)
 
 
 def fit_codec(level: Level, documents: Sequence[Document], options: CodecOptions | None = None) -> Codec:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gencli.codecs.codec import EOS, Tokens
 from gencli.config import CodecOptions, Level, check
-from gencli.documents import Document
+from gencli.document import Document
 from gencli.errors import CorpusError, ModelFileError, OptionError
 from gencli.music.lead_sheet import LeadSheet
 from gencli.music.side import side_ids, side_sizes
@@ -123,6 +123,16 @@ class MusicCodec:
         ids[: len(names)] = [self._ids.get(name) or self.vocabulary.id_of(name) for name in names]
         return ids
 
+    def encode_all(self, texts: Sequence[str], eos: bool = True) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids (N,) of whole texts end to end, and how many each has (D,)."""
+        found = [self.encode(text, eos) for text in texts]
+        ids = np.concatenate(found) if found else np.empty(0, np.int32)
+        return ids, np.array([len(one) for one in found], np.int64)
+
+    def encode_from(self, text: str, state: int = 0) -> tuple[NDArray[np.int32], int]:
+        """The ids (N,) of a part of a tune; every state is 0, since no token depends on what precedes it."""
+        return self.encode(text, eos=False), state
+
     def encode_sheet(self, sheet: LeadSheet, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a sheet."""
         return self.encode(tune_text(sheet), eos)
@@ -159,7 +169,7 @@ class MusicCodec:
 
     def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:
         """The training documents as one epoch sees them, each in a key of its own; see music/transposition.py."""
-        ids, side = varied(self.vocabulary, tokens.ids, tokens.side, tokens.lengths, seed, epoch)
+        ids, side = varied(self.vocabulary, np.asarray(tokens.ids, np.int32), tokens.side, tokens.lengths, seed, epoch)
         return Tokens(ids, tokens.lengths, side)
 
     @cached_property

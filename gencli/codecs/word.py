@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gencli.codecs.codec import EOS, UNK, Tokens
 from gencli.config import CodecOptions, Level, SplitName, check
-from gencli.documents import Document
+from gencli.document import Document, text_batches
 from gencli.errors import ModelFileError
 from gencli.words.running import RunningText
 from gencli.words.split import START, Split
@@ -74,8 +74,12 @@ class WordCodec:
         name: SplitName = options.split or "words"
         split = SPLITS[name]()
         seen: Counter[str] = Counter()
-        for document in documents:
-            seen.update(split.marks(document.text.lower() if options.lowercase else document.text))
+        state = START
+        for batch in text_batches(documents):
+            for text in batch.texts:
+                cased = text.lower() if options.lowercase else text
+                marks, state = split.marks_from(cased, START if batch.begins else state)
+                seen.update(marks)
         totals: Counter[str] = Counter()
         for mark, count in seen.items():
             if mark not in split.unknown:
@@ -128,11 +132,23 @@ class WordCodec:
 
     def encode(self, text: str, eos: bool = True) -> NDArray[np.int32]:
         """The ids (N,) of a text, <EOS> at the end unless told otherwise; <UNK> for words not in the vocabulary."""
-        marks = self._split.marks(self._cased(text))
-        found = list(map(self._ids.get, marks))
-        if None in found:
-            found = [self._ids.get(part, UNK) for part in self._parts(marks)]
-        return np.array(found + [EOS] * eos, np.int32)
+        return np.array(self._found(self._split.marks(self._cased(text))) + [EOS] * eos, np.int32)
+
+    def encode_all(self, texts: Sequence[str], eos: bool = True) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids (N,) of whole texts end to end, and how many each has (D,)."""
+        found: list[int] = []
+        lengths = []
+        for text in texts:
+            before = len(found)
+            found += self._found(self._split.marks(self._cased(text)))
+            found += [EOS] * eos
+            lengths.append(len(found) - before)
+        return np.array(found, np.int32), np.array(lengths, np.int64)
+
+    def encode_from(self, text: str, state: int = START) -> tuple[NDArray[np.int32], int]:
+        """The ids (N,) of a text that stands in a state, without <EOS>, and the state after it."""
+        marks, state = self._split.marks_from(self._cased(text), state)
+        return np.array(self._found(marks), np.int32), state
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """The text of ids in 0 ... V - 1; <EOS> is dropped wherever it stands, <UNK> becomes U+FFFD or <unk>."""
@@ -157,7 +173,7 @@ class WordCodec:
         """A printable label: the word; an undertie before it means no space, an open box a space, where unusual."""
         return ("<EOS>", "<UNK>")[index] if index < FIRST else self._split.label(self.words[index - FIRST])
 
-    def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+    def side(self, ids: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
         """None (0, N)."""
         return np.empty((0, len(ids)), np.int32)
 
@@ -167,6 +183,13 @@ class WordCodec:
 
     def _cased(self, text: str) -> str:
         return text.lower() if self.lowercase else text
+
+    def _found(self, marks: Sequence[str]) -> list[int]:
+        """The ids of marks, <UNK> for what the vocabulary lacks."""
+        found = list(map(self._ids.get, marks))
+        if None in found:
+            return [self._ids.get(part, UNK) for part in self._parts(marks)]
+        return cast(list[int], found)
 
     def _parts(self, marks: Sequence[str]) -> list[str]:
         """The marks, those that the vocabulary lacks as simpler ones."""

@@ -177,7 +177,11 @@ class RunningText:
 
     def marks(self, text: str) -> list[str]:
         """The text as marks."""
-        return _walk(self._reading[START], pattern().findall(text))[0]
+        return self.marks_from(text)[0]
+
+    def marks_from(self, text: str, state: int = START) -> tuple[list[str], int]:
+        """The marks of a text that stands in a state, and the state after it."""
+        return _walk(self._reading[state], pattern().findall(text))
 
     def parts(self, mark: str) -> tuple[str, ...]:
         """A run of spaces one by one, an unusual spacing and the plain mark; else the mark alone."""

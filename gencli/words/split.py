@@ -39,6 +39,12 @@ class Split(Protocol):
     def marks(self, text: str) -> list[str]:
         """The text as marks; nothing is lost but what `normalised` drops."""
 
+    def marks_from(self, text: str, state: int = START) -> tuple[list[str], int]:
+        """The marks of a text that stands in a state, and the state after it.
+
+        The parts of a text, cut after line breaks or before spaces and read one after another, make the whole's marks.
+        """
+
     def parts(self, mark: str) -> tuple[str, ...]:
         """Simpler marks that together say the same; the mark alone where there are none."""
 

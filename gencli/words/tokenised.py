@@ -40,6 +40,10 @@ class Tokenised:
             marks.append("\n")
         return marks[:-1]
 
+    def marks_from(self, text: str, state: int = START) -> tuple[list[str], int]:
+        """The marks of a text; every state is 0, since no mark depends on what precedes it."""
+        return self.marks(text), state
+
     def parts(self, mark: str) -> tuple[str, ...]:
         """The mark alone."""
         return (mark,)
