@@ -39,7 +39,7 @@ def memory_bytes(plan: Plan) -> int:
     logits = min(steps, BLOCK_ROWS) * V if V > LARGE_VOCABULARY else steps * V
     logits = steps * network.cutoffs[0] if network.cutoffs else logits
     window = steps * (units + network.hidden_size + 2 * network.embedding_size) + logits
-    data = sum(tokens.ids.nbytes * 3 for tokens in (plan.train_data, plan.valid_data))
+    data = sum(tokens.ids.nbytes + 5 * tokens.lengths.nbytes for tokens in (plan.train_data, plan.valid_data))
     vectors = 7 if train.optimizer.average else 6  # weights, gradient, two moments, the best, the transposed; averages
     return 4 * (vectors * size + window) + data
 

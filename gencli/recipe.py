@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ from gencli.document import Document, text_batches, whole_texts
 from gencli.documents import Corpus
 from gencli.errors import CorpusError
 from gencli.precision import settled_precision
-from gencli.splitting import text_hashes
+from gencli.splitting import distinct_sorted, text_hashes
 
 Array = NDArray[Any]
 
@@ -87,7 +88,7 @@ class Plan:
         """A hash of the encoded data: a run resumes only on what it began with."""
         digest = hashlib.sha256()
         for tokens in (self.train_data, self.valid_data):
-            for array in (*tokens.blocks(), tokens.lengths, tokens.side):
+            for array in chain(tokens.blocks(), (tokens.lengths, tokens.side)):
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
@@ -130,7 +131,7 @@ def make_plan(
     check(choices.target is None or bool(held_out), "--target: needs validation; leave out --val-fraction 0")
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
     known = () if corpus.mode == "stream" else corpus.documents
-    hashes = np.unique(text_hashes(map(codec.normalised, whole_texts(known))))
+    hashes = distinct_sorted(text_hashes(map(codec.normalised, whole_texts(known))))
     return Plan(
         corpus_name=corpus.name,
         source=corpus.source,

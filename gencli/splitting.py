@@ -51,6 +51,19 @@ def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, "<u8").astype(np.uint64, copy=False)
 
 
+def distinct_sorted(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The distinct values in ascending order; several times as fast as np.unique where there are millions."""
+    ranked = np.sort(values)
+    return ranked[_changes(ranked)]
+
+
+def _changes(ranked: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of some values in order differ from the one before."""
+    differs = np.ones(len(ranked), np.bool_)
+    np.not_equal(ranked[1:], ranked[:-1], out=differs[1:])
+    return differs
+
+
 def _chosen(count: int, fraction: float, seed: int) -> NDArray[np.int64]:
     """Which of `count` groups validate."""
     keys = np.random.PCG64([SPLIT_STREAM, seed]).random_raw(count)  # raw output: fixed across versions of numpy
@@ -67,7 +80,7 @@ def _split_stored(documents: StoredDocuments, fraction: float, seed: int) -> tup
     hashes = text_hashes(whole_texts(documents))
     order = np.argsort(hashes, kind="stable")
     ranked = hashes[order]
-    firsts = order[np.append(True, ranked[1:] != ranked[:-1])]  # the first of each text
+    firsts = order[_changes(ranked)]  # the first of each text
     del order, ranked
     firsts.sort()
     held_out = np.sort(firsts[_chosen(len(firsts), fraction, seed)])
