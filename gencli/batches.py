@@ -26,7 +26,7 @@ class Batch:
 def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """A permutation (count,) of the documents, the same for the same arguments on any machine."""
     keys = np.random.PCG64([EPOCH_ORDER, seed, epoch]).random_raw(count)  # raw output: fixed across versions of numpy
-    return np.argsort(keys, kind="stable").astype(np.int64)
+    return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
 
 
 def choose_rows(tokens: Tokens, batch_size: int, seq_length: int) -> tuple[int, int]:
@@ -59,15 +59,19 @@ class Rows:
             raise ValueError(f"rows {rows} and seq_length {seq_length} must be at least 1")
         chosen = np.asarray(order, np.int64)
         lengths = tokens.lengths[chosen]
-        chosen, lengths = chosen[lengths > 0], lengths[lengths > 0]
-        self._ends = np.cumsum(lengths)  # (D,) the laid token after each document that has any
-        begins = self._ends - lengths
-        # (D,) how far a document's tokens are shifted from where they are laid to where they stand in ids
-        self._shifts = (np.cumsum(tokens.lengths) - tokens.lengths)[chosen] - begins
-        self._count = int(self._ends[-1]) if len(self._ends) else 0
+        if not lengths.all():
+            chosen, lengths = chosen[lengths > 0], lengths[lengths > 0]
+        edges = np.zeros(len(lengths) + 1, np.int64)  # laid tokens that begin a document, and the end
+        np.cumsum(lengths, out=edges[1:])
+        sources = np.cumsum(tokens.lengths)
+        sources -= tokens.lengths
+        # (D,) a document's tokens are all shifted by the same distance from where they are laid to where they stand
+        self._shifts = sources[chosen]
+        self._shifts -= edges[:-1]
+        self._edges, self._count = edges, int(edges[-1])
         self._tokens = tokens
         self.seq_length = seq_length
-        self.bounds = _row_bounds(begins, self._count, rows, seq_length, whole_documents)  # (B + 1,) into laid tokens
+        self.bounds = _row_bounds(edges, rows, seq_length, whole_documents)  # (B + 1,) into laid tokens
         self._row_lengths = np.diff(self.bounds)  # (B,)
         self._steps = int(self._row_lengths.max())
 
@@ -98,10 +102,10 @@ class Rows:
         steps = np.arange(begin, min(begin + self.seq_length, self._steps))  # (T,)
         real = steps < self._row_lengths[:, None]  # (B, T), along which laid tokens ascend
         laid = np.minimum(self.bounds[:-1, None] + steps, self._count - 1)
-        document = np.searchsorted(self._ends, laid, side="right")
-        first = np.where(document > 0, self._ends[document - 1], 0) == laid
-        padding_begins = steps == self._row_lengths[:, None]
-        return (laid + self._shifts[document]).T, first.T, real.T, padding_begins.T
+        document = np.searchsorted(self._edges, laid, side="right") - 1
+        found = laid + self._shifts[document], self._edges[document] == laid, real, steps == self._row_lengths[:, None]
+        index, first, real, padding_begins = (np.ascontiguousarray(array.T) for array in found)
+        return index, first, real, padding_begins
 
 
 def pack_documents(tokens: Tokens, rows: int, seq_length: int, *, whole_documents: bool = False) -> Rows:
@@ -110,12 +114,10 @@ def pack_documents(tokens: Tokens, rows: int, seq_length: int, *, whole_document
     return Rows(tokens, order, rows, seq_length, whole_documents=whole_documents)
 
 
-def _row_bounds(
-    beginnings: NDArray[np.int64], count: int, rows: int, seq_length: int, whole_documents: bool
-) -> NDArray[np.int64]:
-    """(B + 1,) ascending: the laid tokens that rows begin at, and the end; `beginnings` are those of documents."""
+def _row_bounds(edges: NDArray[np.int64], rows: int, seq_length: int, whole_documents: bool) -> NDArray[np.int64]:
+    """(B + 1,) ascending: the laid tokens that rows begin at, and the end; `edges` are those of documents."""
+    count = int(edges[-1])
     ideal = np.arange(1, rows, dtype=np.int64) * count // rows
-    edges = np.append(beginnings, count)
     after = np.minimum(np.searchsorted(edges, ideal), len(edges) - 1)
     later = edges[after]
     earlier = edges[np.maximum(after - 1, 0)]

@@ -15,7 +15,7 @@ from gencli.scratch import Scratch
 from gencli.stored_documents import Spans, StoredDocuments, decoded
 from gencli.text_store import StoredText
 
-BLOCK: Final = 1 << 22  # bytes read at a time
+BLOCK: Final = 1 << 20  # bytes read at a time
 BLANK: Final = np.array([chr(code).isspace() for code in range(128)] + [False] * 128)
 STEPS: Final = 64  # blanks at an end of a line that are taken off all lines at once
 
@@ -68,11 +68,11 @@ def character_place(store: Scratch, begin: int, end: int, count: int) -> int:
     """The byte at which `count` characters from `begin` on are over."""
     place = begin
     while place < end:
-        data = np.frombuffer(store.read(place, min(place + BLOCK, end)), np.uint8)
-        leading = np.flatnonzero((data & 0xC0) != 0x80)
-        if count < len(leading):
-            return place + int(leading[count])
-        count -= len(leading)
+        data = store.read(place, min(place + BLOCK, end))
+        held = _characters(data)
+        if count < held:
+            return place + int(np.flatnonzero(_leading(data))[count])
+        count -= held
         place += len(data)
     return end
 
@@ -84,7 +84,13 @@ def count_characters(store: Scratch, begin: int, end: int) -> int:
 
 def _characters(data: bytes) -> int:
     """The characters that begin in the data."""
-    return int(np.count_nonzero((np.frombuffer(data, np.uint8) & 0xC0) != 0x80))
+    return int(np.count_nonzero(_leading(data)))
+
+
+def _leading(data: bytes) -> NDArray[np.bool_]:
+    """Which bytes begin a character."""
+    leading: NDArray[np.bool_] = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
+    return leading
 
 
 def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
@@ -130,7 +136,7 @@ def stored_lines(store: Scratch, text: StoredText) -> Lines:
         if not data.endswith(b"\n"):
             breaks = np.append(breaks, len(data))
         starts = np.concatenate([[0], breaks[:-1] + 1])
-        leading = np.append((values & 0xC0) != 0x80, False)
+        leading = np.append(_leading(data), False)
         characters = np.add.reduceat(leading, starts, dtype=np.int32) - (breaks < len(data))
         begins, ends = _stripped(data, values, starts, breaks)
         kept = np.flatnonzero(begins < ends)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ class Scratch:
             self._file = tempfile.TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - closed with the object
         except OSError as error:
             raise self._refused(error) from error
+        weakref.finalize(self, self._file.close)
 
     def write(self, data: bytes | NDArray[Any]) -> None:
         """Add to the end."""
@@ -66,7 +68,7 @@ class Scratch:
         if count == 0:
             return np.empty(0, dtype)
         try:
-            return np.memmap(self._file, dtype, "r", shape=(count,))
+            return np.asarray(np.memmap(self._file, dtype, "r", shape=(count,)))
         except OSError as error:
             raise self._refused(error) from error
 

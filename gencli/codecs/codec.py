@@ -17,7 +17,7 @@ from gencli.scratch import Scratch
 
 EOS: Final = 0  # ends every document but a stream
 UNK: Final = 1  # stands for what the vocabulary lacks
-BLOCK: Final = 1 << 22  # ids looked at together where there may be very many
+BLOCK: Final = 1 << 20  # ids looked at together where there may be very many
 
 
 class Codec(Protocol):
@@ -114,7 +114,7 @@ class Tokens:
     side: NDArray[np.int32]  # (F, N)
 
     def blocks(self) -> Iterator[NDArray[np.int32]]:
-        """The ids in order, some million at a time."""
+        """The ids in order, a million at a time."""
         for begin in range(0, len(self.ids), BLOCK):
             yield np.asarray(self.ids[begin : begin + BLOCK], np.int32)
 
