@@ -130,8 +130,6 @@ def make_plan(
         chosen = [name for name in chosen if name != "input_dropout" or network.embedding_size > 0]
     check(choices.target is None or bool(held_out), "--target: needs validation; leave out --val-fraction 0")
     train, steps_per_epoch = _training(choices, defaults, train_data, seed)
-    known = () if corpus.mode == "stream" else corpus.documents
-    hashes = distinct_sorted(text_hashes(map(codec.normalised, whole_texts(known))))
     return Plan(
         corpus_name=corpus.name,
         source=corpus.source,
@@ -148,7 +146,7 @@ def make_plan(
         choices=choices,
         train_data=train_data,
         valid_data=valid_data,
-        hashes=hashes,
+        hashes=_hashes(corpus, codec),
     )
 
 
@@ -186,6 +184,12 @@ def _hold_out(corpus: Corpus, choices: Choices, seed: int) -> tuple[Sequence[Doc
     if not training:
         raise CorpusError(f"{corpus.source}: nothing is left to learn from; lower --val-fraction")
     return training, held_out
+
+
+def _hashes(corpus: Corpus, codec: Codec) -> Array:
+    """(D,) the fingerprints of the corpus's documents as the codec reads them, sorted; a stream has none."""
+    known = () if corpus.mode == "stream" else corpus.documents
+    return distinct_sorted(text_hashes(map(codec.normalised, whole_texts(known))))
 
 
 def _level(asked: Literal["auto"] | Level, options: CodecOptions, corpus: Corpus) -> Level:

@@ -99,14 +99,13 @@ def _cut_stored(documents: StoredDocuments, fraction: float) -> tuple[StoredDocu
     total = count_characters(documents.store, begin, end)
     cut = character_place(documents.store, begin, end, total - _share(total, fraction))
 
-    def part(begin: int, end: int) -> StoredDocuments:
-        count = int(begin < end)
-        sizes, numbers = np.array([end - begin][:count]), spans.numbers[:count]
-        return StoredDocuments(
-            documents.store, Spans(np.array([begin][:count]), sizes, numbers, spans.labels, spans.firsts)
-        )
-
-    return part(begin, cut), part(cut, end)
+    sides = []
+    for low, high in ((begin, cut), (cut, end)):
+        count = int(low < high)  # an empty side has no document
+        sizes, numbers = np.array([high - low])[:count], spans.numbers[:count]
+        side = Spans(np.array([low])[:count], sizes, numbers, spans.labels, spans.firsts)
+        sides.append(StoredDocuments(documents.store, side))
+    return sides[0], sides[1]
 
 
 def _split_by_position(documents: Sequence[Document], fraction: float) -> tuple[list[Document], list[Document]]:
