@@ -50,7 +50,7 @@ def share_text(share: float) -> str:
         return "-" if math.isnan(percent) else "infinite"
     if percent >= 10:
         return f"{percent:,.0f}%"
-    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.1g}%" if percent < 1e-4 else f"{percent:.4f}%"
+    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.2g}%"
 
 
 def size_text(value: float) -> str:
