@@ -91,7 +91,7 @@ def flow_line(cell: str, before: Flow, after: Flow) -> str:
     at = [near, *far[-1:]]
     trained = ", ".join(f"{share_text(after.share(k))} after {k} steps" for k in at)
     untrained = ", ".join(share_text(before.share(k)) for k in at)
-    return f"{cell}: of the gradient {trained} is left (untrained: {untrained})"
+    return f"{cell}: left of the gradient {trained} (untrained {untrained})"
 
 
 def norms_line(runs: Sequence[Norms]) -> str:
