@@ -38,8 +38,9 @@ SHORT_TABLE = (
     Defaults(math.inf, 384, 1, 0.0, 32, 48, 0.5, 0.006),
 )
 # Running text by character. Tiny Shakespeare with 192 units after ten seconds: batches of 8 x 32 and a rate of 0.02 are
-# at 1.57 nats a character, 16 x 64 at 1.63, 64 x 64 and a rate of 0.004 at 2.04. With 256 units after five passes: 1.45;
-# with a rate that falls by a half cosine 0.01 more, with weight decay of 0.003 or 0.03 0.02 more, with vectors 0.05.
+# at 1.57 nats a character, 16 x 64 at 1.63, 64 x 64 and a rate of 0.004 at 2.04. With 256 units after five passes:
+# 1.45; with a rate that falls by a half cosine 0.01 more, with weight decay of 0.003 or 0.03 0.02 more,
+# with vectors 0.05.
 # The tales (127,748 characters): 1.29 after ten passes, 1.32 after five, 1.35 with vectors and less dropout.
 TABLE = (
     Defaults(3_000, 128, 1, 0.5, 8, 32, 60, 0.01, 0.3, 0.4, 0.03, 3, 64),
