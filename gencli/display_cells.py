@@ -50,7 +50,7 @@ def share_text(share: float) -> str:
         return "-" if math.isnan(percent) else "infinite"
     if percent >= 10:
         return f"{percent:,.0f}%"
-    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.1g}%" if percent < 1e-4 else f"{percent:.4f}%"
+    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.2g}%"
 
 
 def size_text(value: float) -> str:
@@ -91,7 +91,7 @@ def flow_line(cell: str, before: Flow, after: Flow) -> str:
     at = [near, *far[-1:]]
     trained = ", ".join(f"{share_text(after.share(k))} after {k} steps" for k in at)
     untrained = ", ".join(share_text(before.share(k)) for k in at)
-    return f"{cell}: of the gradient {trained} is left (untrained: {untrained})"
+    return f"{cell}: left of the gradient {trained} (untrained {untrained})"
 
 
 def norms_line(runs: Sequence[Norms]) -> str:

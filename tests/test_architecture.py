@@ -29,7 +29,7 @@ STOREYS = (
     {"cli"},
     {"display", "display_cells", "display_tables", "plot"},
     {"model", "comparison", "diagnosis", "estimate"},
-    {"sampling", "scoring", "training", "checkpoint", "improvising", "tune_scoring"},
+    {"sampling", "scoring", "training", "checkpoint", "evaluation", "improvising", "tune_scoring"},
     {"model_file", "recipe", "progress"},
     {"gradient_norms"},
     {"corpus", "defaults", "figures", "gradient_flow", "optimizer", "precision", "recent", "speaker", "tune_corpus"},
@@ -43,7 +43,7 @@ STOREYS = (
     {"parameters"},
     {"cells"},
     {"kernels"},
-    {"files", "version"},
+    {"choices", "files", "version"},
     {"config"},
     {"errors"},
 )

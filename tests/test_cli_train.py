@@ -60,15 +60,16 @@ def test_lines_without_a_terminal(gencli, names):
 def test_options_reach_the_plan(gencli, names):
     options = "--cell gru --hidden-size 12 --layers 2 --dropout 0.25 --epochs 3 --batch-size 4 --seq-length 8 --lr 0.01"
     more = "--clip 0.5 --clip-value 2 --weight-decay 0.1 --patience 9 --seed 7 --val-fraction 0.2 --min-count 2"
+    more += " --average 2.5 --target 0.5 --weight-dropout 0.1"
     ended = gencli("train", names, "-q", *options.split(), *more.split(), "--precision", "float32")
     assert ended.code == 0, ended.err
     model = load("names.safetensors")
     network, train = model.stored.network, model.info.train
     assert (network.cell, network.hidden_size, network.layers, network.dropout) == ("gru", 12, 2, 0.25)
     assert (train.epochs, train.batch_size, train.seq_length) == (3, 4, 8)
-    assert (train.patience, train.seed) == (9, 7)
+    assert (train.patience, train.target, train.seed, network.weight_dropout) == (9, 0.5, 7, 0.1)
     rates = train.optimizer
-    assert (rates.lr, rates.clip, rates.clip_value, rates.weight_decay) == (0.01, 0.5, 2, 0.1)
+    assert (rates.lr, rates.clip, rates.clip_value, rates.weight_decay, rates.average) == (0.01, 0.5, 2, 0.1, 2.5)
     assert model.info.valid_documents == 12
 
 
@@ -345,6 +346,9 @@ def test_files_skipped_in_a_folder_are_counted(gencli, names, tmp_path):
         (("--plot", "plot"), "--plot plot: cannot draw"),
         (("--plot", "no/a.png"), "there is no folder no"),
         (("--minutes", "1", "--epochs", "2"), "--minutes and --epochs: give only one of them"),
+        (("--target", "2", "--val-fraction", "0"), "--target: needs validation"),
+        (("--target", "0"), "--target 0"),
+        (("--average", "0.5"), "--average 0.5"),
         (("--threads", "0"), "--threads 0"),
         (("--sample-every", "-1"), "--sample-every -1"),
         (("--hidden-size", "0"), "--hidden-size 0"),

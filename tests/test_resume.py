@@ -158,10 +158,10 @@ def test_a_run_given_up_between_checkpoints_resumes_from_the_last(begin, expecte
     monkeypatch.setattr(training_module, "CHECKPOINT_SECONDS", 0.0)
     run = begin()
     steps = run.fit()
-    assert next(steps).step == 10
+    told = next(steps).step
     steps.close()
     settings, _ = read_resume(run.resume_path)
-    assert settings["progress"]["step"] < 10
+    assert settings["progress"]["step"] < told
     assert to_the_end(resumed(run)) == expected
 
 

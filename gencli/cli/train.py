@@ -10,6 +10,19 @@ from typing import Annotated, Literal
 import typer
 
 from gencli.cli.cell_options import Compare, Diagnose, refuse_beside
+from gencli.cli.schedule_options import (
+    CHOSEN,
+    NETWORK,
+    SCHEDULE,
+    Average,
+    Clip,
+    ClipValue,
+    Patience,
+    Preset,
+    Rate,
+    Target,
+    WeightDecay,
+)
 from gencli.config import (
     Activation,
     CellName,
@@ -17,17 +30,15 @@ from gencli.config import (
     LabelSource,
     Level,
     NetworkConfig,
-    OptimizerConfig,
-    PresetName,
     SoftmaxName,
     SplitName,
     TrainConfig,
     check,
 )
 
-DATA, NETWORK, SCHEDULE, OUTPUT = "What to learn from", "The network", "How to train", "Output"
-CHOSEN = "default: chosen from the corpus"
-NETWORK_DEFAULT, RATES_DEFAULT, TRAIN_DEFAULT = NetworkConfig(2), OptimizerConfig(), TrainConfig()
+STARTING = 1.0  # seconds that starting takes at the most
+DATA, OUTPUT = "What to learn from", "Output"
+NETWORK_DEFAULT, TRAIN_DEFAULT = NetworkConfig(2), TrainConfig()
 
 
 def train(
@@ -108,10 +119,7 @@ def train(
         CellName | None,
         typer.Option(help=f"The recurrent cell. Default: {NETWORK_DEFAULT.cell}.", rich_help_panel=NETWORK),
     ] = None,
-    preset: Annotated[
-        PresetName,
-        typer.Option(help="Scale what is chosen from the corpus: units and passes.", rich_help_panel=NETWORK),
-    ] = "medium",
+    preset: Preset = "medium",
     hidden_size: Annotated[
         int | None, typer.Option(help=f"Units of each layer; {CHOSEN}.", rich_help_panel=NETWORK)
     ] = None,
@@ -184,47 +192,13 @@ def train(
     seq_length: Annotated[
         int | None, typer.Option(help=f"Symbols a gradient reaches back; {CHOSEN}.", rich_help_panel=SCHEDULE)
     ] = None,
-    lr: Annotated[
-        float | None, typer.Option(help=f"Highest learning rate; {CHOSEN}.", rich_help_panel=SCHEDULE)
-    ] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help=f"Keep averages of the weights, in which step t counts t^(N-1) times; 0: the last ones; {CHOSEN}.",
-            rich_help_panel=SCHEDULE,
-        ),
-    ] = None,
-    clip: Annotated[
-        float | None,
-        typer.Option(
-            help=f"Highest norm of the gradient; 0: off. Default: {RATES_DEFAULT.clip:g}.", rich_help_panel=SCHEDULE
-        ),
-    ] = None,
-    clip_value: Annotated[
-        float | None,
-        typer.Option(
-            help=f"Hold each gradient to plus or minus this; 0: off. Default: {RATES_DEFAULT.clip_value:g}.",
-            rich_help_panel=SCHEDULE,
-        ),
-    ] = None,
-    weight_decay: Annotated[
-        float | None,
-        typer.Option(help=f"How weights decay, as in AdamW; {CHOSEN}.", rich_help_panel=SCHEDULE),
-    ] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LOSS", help="End once the validation loss (nats a token) is no higher.", rich_help_panel=SCHEDULE
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help=f"End after so many evaluations without a better loss; 0: never. Default: {TRAIN_DEFAULT.patience}.",
-            rich_help_panel=SCHEDULE,
-        ),
-    ] = None,
+    lr: Rate = None,
+    average: Average = None,
+    clip: Clip = None,
+    clip_value: ClipValue = None,
+    weight_decay: WeightDecay = None,
+    target: Target = None,
+    patience: Patience = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -262,7 +236,8 @@ def train(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
     """Learn from names or texts and save a model. Ctrl-C saves what was learned."""
-    began = time.perf_counter()  # of the budget of --minutes, before what follows is imported
+    # A budget of --minutes begins with the process: what it has computed so far is about the time it has taken.
+    began = time.perf_counter() - min(time.process_time(), STARTING)
     from gencli.choices import Choices
     from gencli.cli.training_run import Request, carry_out, check_outputs
     from gencli.model import default_threads

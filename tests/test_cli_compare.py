@@ -1,0 +1,85 @@
+"""`gencli train --compare` and `--diagnose`: tables, files, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL
+
+STEPS = ("--max-steps", "30")
+
+
+def left():
+    """The files of the working folder."""
+    return sorted(path.name for path in Path().iterdir())
+
+
+def test_cells_side_by_side(gencli, names):
+    ended = gencli("train", names, *SMALL, *STEPS, "--compare", "rnn, lstm", "--plot", "cells.png")
+    assert ended.code == 0, ended.err
+    head, *rows = ended.out.splitlines()
+    assert head.split()[0] == "cell"
+    assert [row.split()[0] for row in rows] == ["rnn", "lstm"]
+    assert all(len(row) <= 80 for row in rows)
+    assert left() == ["cells.png", "names-lstm.safetensors", "names-rnn.safetensors", "names.txt"]
+    assert Path("cells.png").read_bytes().startswith(b"\x89PNG")
+    # Each is the model that the cell's own run gives.
+    for cell in ("rnn", "lstm"):
+        assert gencli("train", names, *SMALL, *STEPS, "--cell", cell, "-o", "own.safetensors").code == 0
+        assert Path("own.safetensors").read_bytes() == Path(f"names-{cell}.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (("--compare", "rnn,lstn"), "--compare lstn: not one of rnn"),
+        (("--compare", "rnn"), "--compare rnn: name at least two cells"),
+        (("--compare", "rnn,rnn"), "--compare rnn,rnn: names a cell twice"),
+        (("--compare", "rnn,gru", "--cell", "gru"), "--compare and --cell: give only one"),
+        (("--compare", "rnn,gru", "--resume"), "--compare and --resume: give only one"),
+        (("--compare", "rnn,gru", "--init-from", "m.safetensors"), "--compare and --init-from: give only one"),
+        (("--compare", "rnn,gru", "--diagnose"), "--compare and --diagnose: give only one"),
+        (("--diagnose", "-o", "m.safetensors"), "--diagnose and --output: give only one"),
+        (("--diagnose", "--metrics", "m.jsonl"), "--diagnose and --metrics: give only one"),
+        (("--diagnose", "--plot", "a.gif"), "--plot a.gif: cannot draw .gif"),
+    ],
+)
+def test_what_cannot_be(gencli, names, options, fault):
+    ended = gencli("train", names, *SMALL, *options)
+    assert (ended.code, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1
+    assert fault in ended.err
+    assert left() == ["names.txt"]
+
+
+@pytest.fixture
+def remaining(gencli, tmp_path, monkeypatch):
+    """Diagnoses a cell on a text whose symbols come back after a while; gives what is left, and what is told."""
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("abcdefghijklmnopqrstuvwxyz0123456789,. " * 120 + "\n", encoding="utf-8")
+    settings = ("--hidden-size", "16", "--seq-length", "32", "-b", "8", "--max-steps", "40", "-q", "--threads", "1")
+
+    def call(cell, *more):
+        ended = gencli("train", "text.txt", "--documents", "stream", *settings, "--diagnose", "--cell", cell, *more)
+        assert ended.code == 0, ended.err
+        rows = [line.split() for line in ended.out.splitlines()]
+        return {int(row[0]): row[1:] for row in rows if row and row[0].isdigit()}, ended.out
+
+    return call
+
+
+def test_what_is_left_of_a_gradient_and_what_clipping_does(remaining):
+    found, told = remaining("lstm", "--plot", "flow.png")
+    assert {1, 2, 5, 10, 20} <= set(found)
+    assert all(len(line) <= 80 for line in told.splitlines())
+    assert "lstm: left of the gradient" in told
+    assert any(line.endswith("last loss") for line in told.splitlines())
+    assert sum(line.startswith(("plain", "AdamW")) for line in told.splitlines()) >= 6
+    assert left() == ["flow.png", "text.txt"]
+
+
+def test_gradients_vanish_in_the_plain_cell_before_they_do_in_the_gated_one(remaining):
+    shares = {cell: float(remaining(cell)[0][20][0].rstrip("%")) for cell in ("rnn", "lstm")}
+    assert 0 < 2 * shares["rnn"] < shares["lstm"], shares
