@@ -57,10 +57,11 @@ WORD_TABLE = (
     Defaults(3_000_000, 256, 1, 0.5, 32, 35, 8, 0.004, 0.2),
     Defaults(math.inf, 512, 1, 0.3, 64, 48, 3, 0.003, 0.1),
 )
-# The same for tunes, chosen on the bundled ones.
+# The same for tunes, chosen on the bundled ones and on 256 solos of the Weimar Jazz Database: 1.70 nats a token, with
+# two layers of 192 units, batches of 32 x 64 and no dropout of weights 1.72 in twice the time.
 MUSIC_TABLE = (
     Defaults(60_000, 192, 1, 0.4, 16, 64, 120, 0.005),
-    Defaults(1_000_000, 192, 2, 0.3, 32, 64, 20, 0.004),
+    Defaults(1_000_000, 256, 1, 0.5, 8, 48, 10, 0.01, 0.0, 0.2, 0.02, 4),
     Defaults(math.inf, 256, 2, 0.2, 64, 64, 8, 0.003),
 )
 TABLES = {"char": TABLE, "word": WORD_TABLE, "music": MUSIC_TABLE}
