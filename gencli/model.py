@@ -12,7 +12,7 @@ import numpy as np
 
 from gencli.choices import Choices
 from gencli.codecs.music import MusicCodec
-from gencli.config import Precision, SampleConfig, check
+from gencli.config import TEMPERATURES, Precision, SampleConfig, check
 from gencli.errors import ModelFileError, OptionError
 from gencli.improvising import Wishes, improvise
 from gencli.kernels.threads import Team
@@ -132,11 +132,12 @@ class Model:
         """`n` tunes of a model of tunes, from the seed's number `begin` on; gencli.music.writing puts them into files.
 
         `wishes`: bars, chords, key, tempo, meter, swing, range, label, primer and infill (sheets, or files of tunes);
-        see improvising.Wishes. And temperature (0.8), top_k, top_p and seed (1). Raises OptionError.
+        see improvising.Wishes. And temperature (0.7), top_k, top_p and seed (1). Raises OptionError.
         """
         codec = self._tunes("improvise")
         check(n >= 1, f"--count {n}: must be at least 1")
         drawing = {name: wishes.pop(name) for name in ("temperature", "top_k", "top_p", "seed") if name in wishes}
+        drawing.setdefault("temperature", TEMPERATURES["music"])
         for name in ("primer", "infill"):
             if wishes.get(name) is not None:
                 wishes[name] = _sheets(wishes[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ import typer
 
 from gencli.cli.improvise import AskedTune, write_improvised
 from gencli.cli.metrics import json_line
-from gencli.config import Precision, SampleConfig, check
+from gencli.config import TEMPERATURES, Precision, SampleConfig, check
 from gencli.errors import OptionError
 
 if TYPE_CHECKING:
@@ -83,14 +84,15 @@ def sample(
         Path | None, typer.Option(metavar="FILE", help="For .wav: an .sf2 file.", rich_help_panel=TUNES)
     ] = None,
     temperature: Annotated[
-        float,
+        float | None,
         typer.Option(
             "-t",
             "--temperature",
-            help="Below 1 tamer, above 1 wilder; 0: the likeliest symbol, always.",
+            help=f"Below 1 tamer, above 1 wilder; 0: the likeliest symbol, always. Default: {DEFAULT.temperature:g}, "
+            f"for tunes {TEMPERATURES['music']:g}.",
             rich_help_panel=HOW,
         ),
-    ] = DEFAULT.temperature,
+    ] = None,
     top_k: Annotated[
         int, typer.Option(help="Draw among so many likeliest symbols; 0: all.", rich_help_panel=HOW)
     ] = DEFAULT.top_k,
@@ -140,8 +142,9 @@ def sample(
     from gencli.files import check_writable
     from gencli.kernels.compile import CompileClock
 
+    warmth = DEFAULT.temperature if temperature is None else temperature
     config = SampleConfig(
-        temperature, top_k, top_p, max_length, tuple(stop or ()), seed, min_length, repetition_penalty, allow_unk
+        warmth, top_k, top_p, max_length, tuple(stop or ()), seed, min_length, repetition_penalty, allow_unk
     )
     check(count >= 1, f"--count {count}: must be at least 1")
     asked = AskedTune(
@@ -162,6 +165,7 @@ def sample(
         if loaded.codec.level == "music":
             given = next((name for name, is_given in of_texts.items() if is_given), None)
             check(given is None, f"{given}: belongs to models of texts; this one writes tunes, leave it out")
+            config = replace(config, temperature=TEMPERATURES["music"]) if temperature is None else config
             write_improvised(loaded, asked, config, count, output)
             return
         check(asked.first is None, f"{asked.first}: belongs to models of tunes; this one writes texts, leave it out")
