@@ -23,7 +23,7 @@ from gencli.parameters import initial_values
 
 Array = NDArray[Any]
 Update = Literal["plain", "AdamW"]
-PLAIN_RATE = 2.0  # a gated cell learns at it, with norms below 1, without being clipped
+PLAIN_RATE = 2.0  # one layer of an lstm learns at it without being clipped
 STRETCHED = 2.0  # a singular value well above the 1 that lets gradients explode
 
 

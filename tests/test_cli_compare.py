@@ -41,6 +41,10 @@ def test_cells_side_by_side(gencli, names):
         (("--compare", "rnn,gru", "--resume"), "--compare and --resume: give only one"),
         (("--compare", "rnn,gru", "--init-from", "m.safetensors"), "--compare and --init-from: give only one"),
         (("--compare", "rnn,gru", "--diagnose"), "--compare and --diagnose: give only one"),
+        (
+            ("--compare", "rnn,gru", "--plot", "a.png", "--val-fraction", "0"),
+            "--plot: --compare draws validation losses",
+        ),
         (("--diagnose", "-o", "m.safetensors"), "--diagnose and --output: give only one"),
         (("--diagnose", "--metrics", "m.jsonl"), "--diagnose and --metrics: give only one"),
         (("--diagnose", "--plot", "a.gif"), "--plot a.gif: cannot draw .gif"),

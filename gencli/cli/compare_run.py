@@ -12,6 +12,7 @@ from gencli.choices import Choices
 from gencli.cli.shell import INTERRUPTED
 from gencli.cli.training_run import Request, announce_compiling, check_outputs, learn, show_plan, tell_resume
 from gencli.comparison import CellRun, cells_named, make_plans, output_of
+from gencli.config import check
 from gencli.display import TrainingDisplay, open_console
 from gencli.display_cells import comparison_table
 from gencli.errors import TrainingError
@@ -48,6 +49,8 @@ def compare_cells(named: str, request: Request, choices: Choices) -> int:
     interrupted = False
     with CompileClock() as clock:
         plans = make_plans(request.sources, choices, cells)
+        drawn = request.plot is None or plans[0].valid_tokens > 0
+        check(drawn, "--plot: --compare draws validation losses; leave out --val-fraction 0")
         for number, (plan, each) in enumerate(zip(plans, requests, strict=True), 1):
             display = RecordingDisplay(open_console(sys.stderr), request.quiet)
             display.run = CellRun(plan.network.cell, each.output)
