@@ -100,11 +100,14 @@ class Training:
         Raises TrainingError when the loss keeps leaving the finite numbers; the best weights are saved before.
         """
         with self._clock:
+            entered = time.perf_counter() - self._clock.seconds
             self._compile_forward()
             if self.plan.train.minutes is not None:
                 self._closing_seconds = evaluation_seconds(self._reader, self.plan.valid_data, self.plan)
             self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
             self._saved = time.perf_counter()
+            if self.lead > 0:
+                self.lead += self._saved - entered - self._clock.seconds
             if self.progress.step == 0:
                 self._checkpoint()
             try:
