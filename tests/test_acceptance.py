@@ -162,12 +162,12 @@ def test_twenty_tunes_keep_within_what_players_do(source, own, request):
         # Of real solos nine in ten lie within; of these the notes in the chord vary most.
         least = 0.5 if name == "in chord" else 0.8
         assert sum(low <= figure <= high for figure in figures) >= least * TUNES, (name, sorted(figures))
-    assert sum(row["copied"] <= 2 for row in rows) >= 0.9 * TUNES, sorted(row["copied"] for row in rows)
     for row in rows:
         assert row["in chord"] > row["chance"]
         assert row["small leaps"] >= 0.99
         assert row["same pitch"] <= 4
         assert row["same bar"] <= 2
+        assert row["copied"] <= 2
         assert row["settled"] == 1
 
 

@@ -9,6 +9,7 @@ from itertools import combinations, groupby, pairwise
 from math import log2
 
 SLOTS = 64  # of a bar, in which a groove has its onsets
+PHRASE = 3  # steps that what was copied has at least: any two notes around a long rest stand somewhere
 GATES = {  # the 5th and 95th percentile of 431 solos of the Weimar Jazz Database
     "H1": (1.41, 2.55),
     "H4": (2.45, 3.27),
@@ -100,17 +101,18 @@ def steps_of(sheet):
 
 
 def longest_copy(sheet, learned):
-    """The ticks of the longest run of steps that stands in one of the `learned` lists of steps too."""
+    """The ticks of the longest run of PHRASE steps or more that stands in one of the `learned` lists of steps too."""
     own = steps_of(sheet)
     longest = 0
     for other in learned:
-        ends = {}
+        runs = {}  # place of the step that a run ends with -> (steps, ticks)
         places = {}
         for place, step in enumerate(other):
             places.setdefault(step, []).append(place)
         for step in own:
-            ends = {place: ends.get(place - 1, 0) + step[1] for place in places.get(step, ())}
-            longest = max([longest, *ends.values()])
+            before = [(place, runs.get(place - 1, (0, 0))) for place in places.get(step, ())]
+            runs = {place: (steps + 1, ticks + step[1]) for place, (steps, ticks) in before}
+            longest = max([longest, *(ticks for steps, ticks in runs.values() if steps >= PHRASE)])
     return longest
 
 
