@@ -115,4 +115,5 @@ def _step_back(layer: RecurrentLayer, keep: Array, d_output: Array, T: int) -> t
     extra = layer.extra[here] if cell.has_extra else layer.extra
     arrays = (keep, layer.state[around], memory, extra, d_output, d_carry)
     cell.backward(gates, layer.recurrent.backward, layer.peephole, *arrays, layer.relu, 0, B)
+    d_carry[:, keep[0] == 0] = 0  # the kernels hand it on whatever starts at their first step
     return gates, [d_carry[0], d_carry[1]] if cell.has_memory else [d_carry[0]]

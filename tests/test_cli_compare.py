@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,27 @@ def test_cells_side_by_side(gencli, names):
     for cell in ("rnn", "lstm"):
         assert gencli("train", names, *SMALL, *STEPS, "--cell", cell, "-o", "own.safetensors").code == 0
         assert Path("own.safetensors").read_bytes() == Path(f"names-{cell}.safetensors").read_bytes()
+
+
+def test_the_figures_are_those_of_the_models(gencli, names, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        "gencli.cli.compare_run.draw_comparison",
+        lambda path, runs, title: drawn.update({run.cell: run.curve for run in runs}),
+    )
+    ended = gencli("train", names, *SMALL, *STEPS, "--compare", "rnn,lstm", "--plot", "cells.png")
+    for row in ended.out.splitlines()[1:]:
+        cell, parameters, best, epoch, last, *_, whole = row.split()
+        about = json.loads(gencli("info", f"names-{cell}.safetensors", "--json").out)
+        history = about["history"]
+        kept = min(history, key=lambda entry: entry["valid_loss"])
+        assert parameters == f"{about['parameters']:,}"
+        assert (best, epoch) == (f"{kept['valid_loss']:.3f}", f"{kept['epoch']:.1f}")
+        assert (last, whole) == (f"{history[-1]['train_loss']:.3f}", "yes")
+        seconds, losses = zip(*drawn[cell], strict=True)
+        assert list(losses) == [entry["valid_loss"] for entry in history]
+        assert list(seconds) == sorted(seconds)
+    assert drawn["rnn"] != drawn["lstm"]
 
 
 @pytest.mark.parametrize(
@@ -87,3 +109,10 @@ def test_what_is_left_of_a_gradient_and_what_clipping_does(remaining):
 def test_gradients_vanish_in_the_plain_cell_before_they_do_in_the_gated_one(remaining):
     shares = {cell: float(remaining(cell)[0][20][0].rstrip("%")) for cell in ("rnn", "lstm")}
     assert 0 < 2 * shares["rnn"] < shares["lstm"], shares
+
+
+def test_the_first_column_is_of_fresh_weights_and_the_second_of_trained_ones(remaining):
+    short, longer = (remaining("rnn", "--max-steps", steps)[0] for steps in ("1", "40"))
+    untrained, trained = zip(*((rows[20][0], rows[20][1]) for rows in (short, longer)), strict=True)
+    assert untrained[0] == untrained[1]
+    assert trained[0] != trained[1]

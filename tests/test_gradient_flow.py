@@ -16,6 +16,7 @@ from gencli.network import Network
 from gencli.optimizer import AdamW
 from tests.network_cases import random_batch, random_network
 from tests.reference import network as reference
+from tests.reference.adamw import adamw
 
 T, B, V, H, L = 7, 5, 11, 9, 2
 DISTANCES = (1, 2, 4)
@@ -60,6 +61,7 @@ def test_gradients_by_an_older_state_equal_central_differences(cell: CellName) -
         expected = twin_gradients(network.tensors(), cell, batch, k)
         there = reaches(batch.starts) >= k
         assert there.any()
+        assert there.all() == (k == 1)  # further back a start lies between in some rows: nothing may pass it
         names = [f"{name}{layer}" for layer in range(L) for name in ("ac" if network.cell.has_memory else "a")]
         assert len(found) == len(names)
         for name, gradient in zip(names, found, strict=True):
@@ -68,9 +70,8 @@ def test_gradients_by_an_older_state_equal_central_differences(cell: CellName) -
                 wanted = wanted + expected["c" + name[1:]]
             largest = np.abs(wanted[there]).max()
             assert largest > 1e-4, (name, k)
-            np.testing.assert_allclose(
-                gradient[there, :H], wanted[there], rtol=0, atol=1e-6 * largest, err_msg=f"{name}, {k}"
-            )
+            np.testing.assert_allclose(gradient[:, :H], wanted, rtol=0, atol=1e-6 * largest, err_msg=f"{name}, {k}")
+            assert not gradient[~there].any(), (name, k)
 
 
 def test_a_place_counts_as_far_back_as_its_document_reaches() -> None:
@@ -117,6 +118,45 @@ def test_norms_are_those_before_clipping_whatever_the_threads(update: Any) -> No
     assert loose.losses[0] == held.losses[0]
     if update == "plain":  # a clipped step of this size hardly moves: AdamW's divides by the size again
         assert abs(held.losses[1] - held.losses[0]) < 0.1 * abs(loose.losses[1] - loose.losses[0])
+
+
+def replayed(config: NetworkConfig, batches: list[Any], trial: Trial) -> tuple[list[float], list[float]]:
+    """Norms and losses of a trial whose rows go on from window to window, stepped by the twin in float64."""
+    network, settings = Network(config, Team(1)), OptimizerConfig()
+    network.initialise(1)
+    theta = {n: v.astype(float) * (trial.factor if "recurrent" in n else 1) for n, v in network.tensors().items()}
+    moments = {name: (np.zeros_like(value), np.zeros_like(value)) for name, value in theta.items()}
+    state, norms, losses = network.state(B), [], []
+    for i, batch in enumerate(batches):
+        network.load(theta)
+        found = network.learn(batch, state, i).astype(float)
+        losses.append(np.average(found, weights=batch.weights))
+        gradients = {name: value.astype(float) for name, value in network.layout.plain(network.gradient).items()}
+        norms.append(np.sqrt(sum((g**2).sum() for g in gradients.values())))
+        scale = min(1.0, trial.clip / norms[-1]) if trial.clip else 1.0
+        for name, g in gradients.items():
+            if trial.update == "plain":
+                theta[name] -= trial.rate * scale * g
+            else:
+                decay = settings.weight_decay * (g.ndim > 1)
+                betas = (settings.beta1, settings.beta2, 1e-8, decay)
+                theta[name], *moved = adamw(theta[name], scale * g, *moments[name], i + 1, trial.rate, *betas)
+                moments[name] = (moved[0], moved[1])
+    return norms, losses
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.1])
+@pytest.mark.parametrize(("update", "rate"), [("plain", 1.0), ("AdamW", 0.01)])
+def test_a_trial_is_what_its_rate_factor_and_clipping_say(update: Any, rate: float, clip: float) -> None:
+    config, batches = NetworkConfig(V, cell="rnn", hidden_size=H), [window(seed) for seed in range(5)]
+    for batch in batches:
+        batch.starts[:2] = False  # so that what is carried over counts
+    trial = Trial(update, rate, 2.0, clip)
+    found = run_trial(config, Team(1), 1, lambda i: (batches[i], i == 0), len(batches), trial)
+    norms, losses = replayed(config, batches, trial)
+    assert min(norms) > 0.1  # every step is one that clipping changes
+    np.testing.assert_allclose(found.norms, norms, rtol=1e-4)
+    np.testing.assert_allclose(found.losses, losses, rtol=1e-4)
 
 
 def test_the_first_norm_is_the_optimizers() -> None:
