@@ -159,8 +159,8 @@ def test_twenty_tunes_keep_within_what_players_do(source, own, request):
     for name, (low, high) in GATES.items():
         figures = [row[name] for row in rows]
         assert low <= mean(figures) <= high, (name, figures)
-        # Of real solos nine in ten lie within; of these the notes in the chord vary most.
-        least = 0.5 if name == "in chord" else 0.8
+        # The notes in the chord vary most: of real solos four in five lie within, of the bundled tunes three in four.
+        least = 0.65 if name == "in chord" else 0.8
         assert sum(low <= figure <= high for figure in figures) >= least * TUNES, (name, sorted(figures))
     for row in rows:
         assert row["in chord"] > row["chance"]

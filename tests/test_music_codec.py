@@ -17,7 +17,7 @@ from gencli.codecs.music import MusicCodec, text_tune, tune_text
 from gencli.config import CodecOptions
 from gencli.documents import Document
 from gencli.errors import CorpusError, ModelFileError, OptionError
-from gencli.music.chords import Chord, transpose
+from gencli.music.chords import FLATS, Chord, transpose
 from gencli.music.lead_sheet import Bar, Change, LeadSheet, Meter, Note
 from gencli.music.side import CHORD, DISTANCE, LABEL, NEXT
 from gencli.music.tokens import END, KEYS, LENGTHS, TEMPOS, UNKNOWN, length_sum, nearest_tempo, sheet_of, tokens_of
@@ -81,8 +81,12 @@ def test_side_ids_agree_with_a_plain_reading(tunes):
     ids, lengths = laid(codec, *tunes)
     vocabulary = codec.vocabulary
     known = [vocabulary.names[vocabulary.block(kind)] for kind in (Kind.CHORD, Kind.LABEL, Kind.KEY)]
+    sounding = {}
+    for name in known[0][1:]:
+        _, root, quality = name.split(":")
+        sounding[name] = Chord(FLATS.index(root), quality).pitch_classes()
     for told in (True, False):
-        expected = [reference.side([*tokens_of(sheet), END], *known, told) for sheet in tunes]
+        expected = [reference.side([*tokens_of(sheet), END], *known, told, sounding) for sheet in tunes]
         side = codec.side(ids, lengths, told)
         assert side.dtype == np.int32
         assert side.tolist() == [[index for part in rows for index in part] for rows in zip(*expected, strict=True)]
@@ -96,18 +100,23 @@ def test_side_ids_are_what_the_module_says():
     ids = {name: 2 + int(codec.vocabulary.values[codec.vocabulary.id_of(name)]) for name in names if name[:2] == "C:"}
     g7 = names.index("C:G:7")
     # Before G7 is told: two beats into the bar, two to go, Dm7 sounds, G7 is due at once.
-    assert side[:, g7].tolist() == [25, 25, ids["C:D:m7"], ids["C:G:7"], 1, 1, 0]
+    assert side[:7, g7].tolist() == [25, 25, ids["C:D:m7"], ids["C:G:7"], 1, 1, 0]
     # After it: Cmaj7 comes at the barline.
-    assert side[:, g7 + 1].tolist() == [25, 25, ids["C:G:7"], ids["C:C:maj7"], 25, 1, 0]
+    assert side[:7, g7 + 1].tolist() == [25, 25, ids["C:G:7"], ids["C:C:maj7"], 25, 1, 0]
     # At the last token no change is to come, the bar is full.
-    assert side[:, -1].tolist() == [49, 1, ids["C:C:maj7"], 1, 97, 1, 0]
+    assert side[:7, -1].tolist() == [49, 1, ids["C:C:maj7"], 1, 97, 1, 0]
+    # The tones, C first: none before the first chord, those of D F A C, of G B D F and of C E G B.
+    assert side[7:, 0].tolist() == [0] * 12
+    assert side[7:, g7].tolist() == [2, 1, 2, 1, 1, 2, 1, 1, 1, 2, 1, 1]
+    assert side[7:, g7 + 1].tolist() == [1, 1, 2, 1, 1, 2, 1, 2, 1, 1, 1, 2]
+    assert side[7:, -1].tolist() == [2, 1, 1, 1, 2, 1, 1, 2, 1, 1, 1, 2]
     # Untold: nothing of what is to come, but the key, which is C.
-    assert codec.side(*laid(codec, PHRASE), told=False)[:, g7].tolist() == [25, 25, ids["C:D:m7"], 0, 0, 1, 1]
+    assert codec.side(*laid(codec, PHRASE), told=False)[:7, g7].tolist() == [25, 25, ids["C:D:m7"], 0, 0, 1, 1]
 
 
 def test_no_tokens_have_no_side_ids():
     codec = fitted(PHRASE)
-    assert codec.side(np.empty(0, np.int32), np.empty(0, np.int64)).shape == (7, 0)
+    assert codec.side(np.empty(0, np.int32), np.empty(0, np.int64)).shape == (19, 0)
     empty = Tokens(np.empty(0, np.int32), np.empty(0, np.int64), np.empty((7, 0), np.int32))
     assert len(codec.varied(empty, 1, 0).ids) == 0
 
@@ -140,6 +149,7 @@ def test_transposing_ids_transposes_the_tune(sheet, shift):
     side, table = codec.side(ids, lengths), chord_table(codec.vocabulary)
     for row in (CHORD, NEXT):
         side[row] = table[shift, side[row]]
+    side[7:] = np.roll(side[7:], shift, axis=0)
     assert side.tolist() == codec.side(higher, lengths).tolist()
 
 
@@ -186,7 +196,7 @@ def test_an_epoch_varies_key_label_and_foresight_and_nothing_else():
     assert (once.ids != other.ids).any()
     assert (tokens.ids == ids).all(), "the documents themselves stay"
     length = int(lengths[0])
-    found, side = once.ids.reshape(-1, length), once.side.reshape(7, -1, length)
+    found, side = once.ids.reshape(-1, length), once.side.reshape(19, -1, length)
     counts = {}
     for row in found:
         tune = codec.decode_sheet(row)
@@ -201,7 +211,7 @@ def test_an_epoch_varies_key_label_and_foresight_and_nothing_else():
     assert (side[LABEL, ~unlabelled, 1:] == 1).all()
     untold = (side[DISTANCE] == 0).any(axis=1)
     assert 420 < untold.sum() < 580
-    told, blind = (codec.side(once.ids, lengths, told).reshape(7, -1, length) for told in (True, False))
+    told, blind = (codec.side(once.ids, lengths, told).reshape(19, -1, length) for told in (True, False))
     assert (side == np.where(untold[:, None], blind, told)).all()
 
 

@@ -55,7 +55,7 @@ class MusicCodec:
 
     @property
     def side_sizes(self) -> tuple[int, ...]:
-        """The number of ids of each side input: place, ticks left, chord, next chord, distance, label, key."""
+        """The number of ids of each side input: place, ticks left, chord, next chord, distance, label, key, tones."""
         return side_sizes(self.vocabulary)
 
     @property
@@ -164,7 +164,7 @@ class MusicCodec:
         return self.vocabulary.names[index]
 
     def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64], told: bool = True) -> NDArray[np.int32]:
-        """(7, N) the side ids of documents (D,) laid end to end, their changes told or not; see music/side.py."""
+        """(19, N) the side ids of documents (D,) laid end to end, their changes told or not; see music/side.py."""
         return side_ids(self.vocabulary, ids, lengths, told)
 
     def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:

@@ -15,7 +15,7 @@ from gencli.music.ending import Ending, Held
 from gencli.music.form import STRUCTURE, Form, Rules, beat_ticks
 from gencli.music.lead_sheet import Bar
 from gencli.music.loops import HOLD, REST, UNKNOWN, Figure, extended, loop_ends, remembered
-from gencli.music.side import FIRST_CHORD, MOST, NONE_TO_COME, NOT_TOLD, place_id, span_id
+from gencli.music.side import FIRST_CHORD, MOST, NONE_TO_COME, NOT_TOLD, place_id, span_id, tone_table
 from gencli.music.tokens import LONGEST, UNTOLD, canonical_key, chord_tokens, length_sum
 from gencli.music.vocabulary import HEADER, Kind, Vocabulary
 
@@ -80,6 +80,7 @@ class Course:
         self.changes = [(change.start, tuple(map(vocabulary.id_of, chord_tokens(change.chord)))) for change in given]
         self.kinds: list[int] = vocabulary.kinds.tolist()
         self.values: list[int] = vocabulary.values.tolist()
+        self._tone_ids = tone_table(vocabulary)
         self.header = self._given_header()
 
     def start(self) -> State:
@@ -87,7 +88,7 @@ class Course:
         return State(due=self._due_header(0))
 
     def side(self, state: State) -> NDArray[np.int32]:
-        """(7,) the side ids at the step that predicts the next token; see side.py."""
+        """(19,) the side ids at the step that predicts the next token; see side.py."""
         place = place_id(state.tick - state.bar_start) if state.bars else 0
         left = span_id(state.bar_end - state.tick) if state.bars else 0
         coming, distance = NOT_TOLD, NOT_TOLD
@@ -96,7 +97,8 @@ class Course:
             coming, distance = FIRST_CHORD + self.values[ids[0]], span_id(start - state.tick)
         elif self.told:
             coming, distance = NONE_TO_COME, span_id(MOST)
-        return np.array([place, left, state.chord, coming, distance, state.label, state.key], np.int32)
+        rest = np.array([place, left, state.chord, coming, distance, state.label, state.key], np.int32)
+        return np.concatenate([rest, self._tone_ids[:, state.chord]])
 
     def advance(self, state: State, index: int) -> None:
         """Move on by one token; ValueError for one that cannot stand here in any tune of the form."""

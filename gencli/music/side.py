@@ -1,6 +1,6 @@
 """Side ids: what the network is told beside the token before, at the step that predicts each token.
 
-Seven rows, in this order:
+Seven rows, in this order, and twelve more:
 
     place      0 before the first bar, else 1 + ticks since the barline
     left       0 before the first bar, else 1 + ticks to the next barline
@@ -9,9 +9,12 @@ Seven rows, in this order:
     distance   1 + ticks to that change; 0 = not told
     label      0 = none, else the label's place in its block
     key        0 = not told, else the key's place in its block; told where changes are not
+    tones      of C, C sharp ... B: 0 = no chord sounds, 1 = not of the chord that sounds, 2 = one of its tones
 
 A chord's id is 2 + its value in the vocabulary (2: N.C.); 0 says "not told" (of the chord that sounds: none so far),
 1 says that no change is to come.
+
+The tones say nothing that `chord` does not, but what is learned of one chord then holds for others with the same tone.
 
 All but `next` and `distance` follow from the tokens before. Those two look ahead: they are those of the first CHORD
 token at or after the token to be predicted. Where changes are given, all of them are known from the beginning, and
@@ -23,6 +26,7 @@ the key to hold on to; where changes are told they say more, and beside a key th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -39,7 +43,8 @@ NEXT: Final = 3
 DISTANCE: Final = 4
 LABEL: Final = 5
 KEY: Final = 6
-ROWS: Final = 7
+TONES: Final = slice(7, 19)
+ROWS: Final = 19
 
 NOT_TOLD: Final = 0
 NONE_TO_COME: Final = 1
@@ -52,7 +57,19 @@ def side_sizes(vocabulary: Vocabulary) -> tuple[int, ...]:
     """The number of ids of each row."""
     chords = FIRST_CHORD + 1 + 12 * len(vocabulary.qualities)
     labels, keys = (len(vocabulary.values[vocabulary.block(kind)]) for kind in (Kind.LABEL, Kind.KEY))
-    return 1 + MOST, 2 + MOST, chords, chords, 2 + MOST, labels, keys
+    return 1 + MOST, 2 + MOST, chords, chords, 2 + MOST, labels, keys, *[3] * 12
+
+
+@lru_cache(maxsize=8)
+def tone_table(vocabulary: Vocabulary) -> Ids:
+    """(12, S) what the side ids of chords say in the rows of tones."""
+    table = np.zeros((12, FIRST_CHORD + 1 + 12 * len(vocabulary.qualities)), np.int32)
+    for value in range(1, 1 + 12 * len(vocabulary.qualities)):
+        chord = vocabulary.chord(value)
+        assert chord is not None
+        table[:, FIRST_CHORD + value] = 1
+        table[list(chord.pitch_classes()), FIRST_CHORD + value] = 2
+    return table
 
 
 def place_id(ticks: int) -> int:
@@ -66,7 +83,7 @@ def span_id(ticks: int) -> int:
 
 
 def side_ids(vocabulary: Vocabulary, ids: Ids, lengths: NDArray[np.int64], told: bool = True) -> Ids:
-    """(7, N) side ids of documents (D,) laid end to end as ids (N,), their changes told or not."""
+    """(19, N) side ids of documents (D,) laid end to end as ids (N,), their changes told or not."""
     side = np.zeros((ROWS, len(ids)), np.int32)
     if len(ids) == 0:
         return side
@@ -82,6 +99,7 @@ def side_ids(vocabulary: Vocabulary, ids: Ids, lengths: NDArray[np.int64], told:
     is_chord = kinds == Kind.CHORD
     chord = _last_before(is_chord, first)
     side[CHORD] = np.where(chord >= 0, FIRST_CHORD + values[chord], NOT_TOLD)
+    side[TONES] = tone_table(vocabulary)[:, side[CHORD]]
     label = _last_before(kinds == Kind.LABEL, first)
     side[LABEL] = np.where(label >= 0, values[label], 0)
     if not told:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.music.side import CHORD, FIRST_CHORD, LABEL, NEXT, side_ids
+from gencli.music.side import CHORD, FIRST_CHORD, LABEL, NEXT, TONES, side_ids, tone_table
 from gencli.music.vocabulary import Kind, Vocabulary
 
 Ids = NDArray[np.int32]
@@ -63,7 +63,7 @@ def _by_document(ufunc: np.ufunc, numbers: Ids, lengths: NDArray[np.int64]) -> I
 def varied(
     vocabulary: Vocabulary, ids: Ids, side: Ids, lengths: NDArray[np.int64], seed: int, epoch: int
 ) -> tuple[Ids, Ids]:
-    """Documents (D,) as an epoch of training sees them: ids (N,) and side ids (7, N), the same for the same arguments.
+    """Documents (D,) as an epoch of training sees them: ids (N,) and side ids (19, N), the same for the same arguments.
 
     Each is moved to one of the keys that its range allows, all equally likely; of one in ten the label is hidden, and
     of one in four the changes are not told in advance. Never vary what validates.
@@ -81,6 +81,7 @@ def varied(
     chords = chord_table(vocabulary)
     for row in (CHORD, NEXT):
         side[row] = chords[shift, side[row]]
+    side[TONES] = tone_table(vocabulary)[:, side[CHORD]]
     untold = chances[1] < UNTOLD
     some = np.repeat(untold, lengths)
     side[:, some] = side_ids(vocabulary, ids[some], lengths[untold], told=False)

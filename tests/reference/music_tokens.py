@@ -100,8 +100,11 @@ def decode(tokens):
     return tune
 
 
-def side(tokens, chords, labels, keys, told):
-    """(7, N) side ids, by reading the tokens from the left. Chords, labels and keys are the vocabulary's, in order."""
+def side(tokens, chords, labels, keys, told, sounding):
+    """(19, N) side ids, by reading the tokens from the left. Chords, labels and keys are the vocabulary's, in order.
+
+    sounding: the pitch classes of each chord by its token.
+    """
     times, tick = [], 0
     for token in tokens:
         times.append(tick)
@@ -116,7 +119,9 @@ def side(tokens, chords, labels, keys, told):
         place = 0 if start is None else times[number] - start
         left = 0 if start is None else 1 + min(length - place, 96)
         place = 0 if start is None else 1 + (place if place < 96 else 48 + place % 48)
-        rows.append((place, left, chord, coming, distance, label, key))
+        tones = sounding[chords[chord - 2]] if chord > 2 else ()
+        heard = [0 if chord <= 2 else 1 + (tone in tones) for tone in range(12)]
+        rows.append((place, left, chord, coming, distance, label, key, *heard))
         if token.startswith("METER_"):
             meter = meter_ticks(token[6:])
         elif token.startswith("LENGTH_"):
