@@ -26,6 +26,7 @@ from gencli.network import Network
 from gencli.optimizer import AdamW, learning_rate
 from gencli.progress import Meter, News, Progress, Step
 from gencli.recipe import Plan, make_plan
+from gencli.rehearsal import Beside, rehearse
 from gencli.sampling import Sampler
 
 Array = NDArray[Any]
@@ -101,7 +102,7 @@ class Training:
         """
         with self._clock:
             entered = time.perf_counter() - self._clock.seconds
-            self._compile_forward()
+            self._compile()
             if self.plan.train.minutes is not None:
                 self._closing_seconds = evaluation_seconds(self._reader, self.plan.valid_data, self.plan)
             self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
@@ -115,14 +116,14 @@ class Training:
             finally:
                 self.network.team.close()
 
-    def _compile_forward(self) -> None:
-        """Have what evaluations and samples run compiled, or read from the cache, before time counts."""
-        batch = self._rows().batch(0)
-        self._reader.losses(batch, self._reader.state(batch.inputs.shape[1]))
-        if isinstance(self.plan.codec, MusicCodec):
-            sketches(self._reader, self.plan.codec, 1, bars=1)
-        else:
-            Sampler(self._reader, self.plan.codec, SampleConfig(max_length=1), "", with_eos=True).draw(range(2))
+    def _compile(self) -> None:
+        """Have all kernels compiled, or read from the cache, before time counts; nothing is learned."""
+        draws = not isinstance(self.plan.codec, MusicCodec)
+        beside = Beside(self.plan.network, draws, self.network.team.size)
+        if beside.running:
+            self.network.learn(self._rows().batch(0), self.network.state(self.plan.train.batch_size), key=0)
+        beside.wait()
+        rehearse(self._reader, draws)
 
     def seconds(self) -> float:
         """Seconds of training so far, compiling left out."""

@@ -96,7 +96,7 @@ def generate(cell, weights, rule, rows, work, forced, begin, active, tokens, tol
         limits = (rule.temperature, rule.top_k, rule.top_p)
         scratch = (work.weights, work.ranks)
         pick(work.logits[0, :active], rows.handicap, *limits, work.chance, *scratch, work.drawn, work.told)
-        row: Any = np.int64(0)  # a literal would be compiled for apart
+        row = 0
         while row < active:
             token = work.drawn[row]
             tokens[rows.place[row], n], told[rows.place[row], n] = token, work.told[row]

@@ -17,6 +17,7 @@ from typing import Any
 
 import llvmlite
 import numba
+from numba import types
 from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.registry import cpu_target
@@ -104,7 +105,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     Divisions by zero follow IEEE 754, as NumPy's do.
     """
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled = inlined(function)
     compiled._cache = _KeyedCache(function)
     return compiled
 
@@ -116,12 +117,21 @@ def linked(name: str, function: Callable[..., None], arguments: int) -> None:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a small function that only other kernels call; LLVM places it in its callers, and no file is kept."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    templates = compiled.get_call_template
+    # A call with a literal number is one with any number: Numba would compile for each literal apart.
+    compiled.get_call_template = lambda args, kws: templates(tuple(map(types.unliteral, args)), kws)
+    return compiled
 
 
 def pasted(function: Callable[..., Any]) -> Any:
     """As `inlined`, for a function with few callers: its lines are compiled with theirs, not first on their own."""
     return numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+
+
+def compiling_elsewhere() -> Any:
+    """A block that waits for another process to compile: its time counts as compiling."""
+    return event.trigger_event(_COMPILE_EVENT)
 
 
 class CompileClock(event.Listener):
