@@ -61,7 +61,7 @@ WORD_TABLE = (
 # 256 solos of the Weimar Jazz Database: 4.50; with 320 units, less dropout of weights and 12 passes 4.53.
 MUSIC_TABLE = (
     Defaults(60_000, 256, 1, 0.4, 16, 64, 120, 0.005, 0.0, 0.3),
-    Defaults(1_000_000, 384, 1, 0.5, 8, 48, 14, 0.006, 0.0, 0.4, 0.02, 4),
+    Defaults(1_000_000, 384, 1, 0.3, 8, 48, 14, 0.006, 0.0, 0.4, 0.02, 4),
     Defaults(math.inf, 256, 2, 0.2, 64, 64, 8, 0.003),
 )
 TABLES = {"char": TABLE, "word": WORD_TABLE, "music": MUSIC_TABLE}

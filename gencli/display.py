@@ -204,8 +204,8 @@ class TrainingDisplay:
             facts.append(f"train {self.loss:.3f}")
         if self.valid_loss is not None:
             facts.append(f"valid {self.valid_loss:.3f}")
-        if 0.0 < step.progress < 1.0:
-            facts.append(f"{duration(step.seconds * (1.0 - step.progress) / step.progress)} left")
+        if step.seconds_left:
+            facts.append(f"{duration(step.seconds_left)} left")
         facts.append(f"{step.tokens_per_second:,.0f} tokens/s")
         facts.append(f"step {step.step:,}")
         return facts

@@ -28,6 +28,11 @@ class Step:
     compile_seconds: float | None = None  # in the first record
     event: str | None = None  # something the user should know
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the end, if the rest goes as fast as what is done; None while nothing is."""
+        return self.seconds * (1.0 - self.progress) / self.progress if self.progress > 0 else None
+
 
 @dataclass(frozen=True)
 class News:

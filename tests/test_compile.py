@@ -77,6 +77,18 @@ with CompileClock() as clock:
 print(json.dumps({"seconds": clock.seconds, "folder": str(CACHE_FOLDER)}))
 """
 
+# A kernel whose callee is given a number that is a literal at first.
+LITERAL = """
+import json
+import numpy as np
+from gencli.kernels.pick import _draw, pick
+
+work = (np.empty(5), np.empty(5, np.int32))
+logits, tokens = np.zeros((2, 5), np.float32), np.full(2, -1, np.int32)
+pick(logits, logits, 0.8, 0, 1.0, np.zeros(2), *work, tokens, np.empty(2))
+print(json.dumps({"compiled": len(_draw.signatures)}))
+"""
+
 
 def run(script: str, *arguments: str, package: Path = PACKAGE, **environment: str) -> dict[str, Any]:
     """What a script prints that a new process runs with the package that lies in `package`."""
@@ -239,3 +251,7 @@ def test_the_clock_counts_compilations_while_it_is_installed_and_announces_the_f
     compile_one(4)
     assert clock.seconds == twice
     assert announced == [0]
+
+
+def test_no_function_is_compiled_for_a_literal_apart(tmp_path: Path) -> None:
+    assert run(LITERAL, XDG_CACHE_HOME=str(tmp_path)) == {"compiled": 1}

@@ -280,6 +280,23 @@ def test_minutes_leave_room_for_the_last_evaluation(begin, ticking, monkeypatch)
     assert 112 < steps[-1].seconds < 123  # 130 and more if the last evaluation came on top
 
 
+@pytest.mark.parametrize("settings", [{"epochs": 40.0}, {"epochs": None, "minutes": 3.0}], ids=["epochs", "minutes"])
+def test_after_ten_seconds_the_time_left_is_foretold_within_a_fifth(begin, ticking, monkeypatch, settings):
+    ticking.tick = 0.05
+
+    def slow(*arguments):
+        ticking.now += 0.5
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(training_module, "evaluate", slow)
+    steps = list(begin(**settings).fit())
+    total = steps[-1].seconds
+    assert total > 30
+    foretold = [step.seconds + step.seconds_left for step in steps if step.seconds > 10]
+    assert all(0.8 * total < whole < 1.2 * total for whole in foretold)
+    assert steps[-1].seconds_left == 0
+
+
 def test_minutes_are_bounded_by_max_steps(begin, ticking):
     steps = list(begin(minutes=10.0, epochs=None, max_steps=7).fit())
     assert steps[-1].step == 7
