@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 import gencli
 from gencli.kernels import compile as compiling
-from gencli.kernels.compile import CompileClock, cache_key, processor
+from gencli.kernels.compile import CompileClock, cache_key, inlined, processor
 
 PACKAGE = Path(gencli.__file__).parent
 
@@ -255,3 +257,10 @@ def test_the_clock_counts_compilations_while_it_is_installed_and_announces_the_f
 
 def test_no_function_is_compiled_for_a_literal_apart(tmp_path: Path) -> None:
     assert run(LITERAL, XDG_CACHE_HOME=str(tmp_path)) == {"compiled": 1}
+
+
+def test_a_kernel_cannot_take_memory() -> None:
+    """Sampling and training take none for a token: code that would is refused when it is compiled."""
+    greedy = inlined(lambda count: np.empty(count).sum())
+    with pytest.raises(NumbaError, match="empty"):
+        greedy(3)

@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from numba.core.runtime import _nrt_python
 
 from gencli.cells.generate import Rule
 from gencli.config import CellName, NetworkConfig
@@ -215,25 +214,3 @@ def test_a_ban_of_the_end_outlasts_the_shortest_length(min_length: int) -> None:
     rule = reference.Rule(min_length=min_length, banned=(EOS,))
     tokens, _ = speaker_of(network, rule, [], range(6))[0].advance(20)
     assert (tokens > 0).all()
-
-
-@pytest.mark.parametrize("kind", ["table", "tied, adaptive"])
-def test_no_memory_is_taken_for_a_token(kind: str) -> None:
-    """A call takes what Numba takes to receive its arguments, however many tokens it writes."""
-    speaker, _ = speaker_of(network_of(kind), reference.Rule(penalty=1.0, banned=(EOS,)), PROMPT, range(3))
-    speaker.advance(1)  # compiled by now
-    counted = _nrt_python.memsys_stats_enabled()
-    _nrt_python.memsys_enable_stats()
-    try:
-        taken = []
-        for steps in (1, 1, 5, 30):
-            before = _nrt_python.memsys_get_stats_mi_alloc(), _nrt_python.memsys_get_stats_alloc()
-            tokens, _ = speaker.advance(steps)
-            assert (tokens >= 0).all()
-            after = _nrt_python.memsys_get_stats_mi_alloc(), _nrt_python.memsys_get_stats_alloc()
-            taken.append(tuple(b - a for a, b in zip(before, after, strict=True)))
-    finally:
-        if not counted:
-            _nrt_python.memsys_disable_stats()
-    assert min(taken[0]) > 0, "nothing is counted"
-    assert taken == taken[:1] * 4

@@ -11,7 +11,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from gencli.config import CellName
-from gencli.kernels.compile import pasted
+from gencli.kernels.compile import OPTIONS, pasted
 from gencli.kernels.dense import multiply_window
 from gencli.kernels.heads import AdaptiveHead, FullHead, scratch_columns
 from gencli.kernels.lookup import look_up, repeat_bias
@@ -95,7 +95,7 @@ def _forward(cell, weights, layer, work, state, memory, first, last):
     raise NotImplementedError("only compiled code calls this")
 
 
-@overload(_forward, inline="never")
+@overload(_forward, inline="never", jit_options=OPTIONS)
 def _forward_of(cell, weights, layer, work, state, memory, first, last):
     """The forward kernel of the cell that a tag's type names."""
     name = get_args(CellName)[cell.count - 1]
@@ -127,7 +127,7 @@ def _from_vectors(weights, work, first, last):
     multiply_window(work.x, weights.embedding_size, weights.first_input, work.gates, 1, first, last)
 
 
-@overload(_first_input, inline="never", jit_options={"nogil": True, "error_model": "numpy"})
+@overload(_first_input, inline="never", jit_options=OPTIONS)
 def _first_input_of(weights, work, first, last):
     """Only the way that the network has is compiled."""
     vectors = weights.types[weights.fields.index("vectors")]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from gencli.kernels.compile import kernel
+from gencli.kernels.compile import OPTIONS, kernel
 from gencli.kernels.product import product, stored_rows
 from gencli.kernels.softmax import logits_of_rows, normalise
 from gencli.kernels.tile import PANEL_BYTES, padded
@@ -89,7 +89,7 @@ def _adaptive(x, x_at, m, hidden_size, head, out, out_at, scratch):
                 flat[into + j] -= norm_of_tail
 
 
-@overload(_logits, inline="never", jit_options={"nogil": True, "error_model": "numpy"})
+@overload(_logits, inline="never", jit_options=OPTIONS)
 def _logits_of_head(x, x_at, m, hidden_size, head, out, out_at, scratch):
     return _adaptive if "projections" in head.fields else _full
 
