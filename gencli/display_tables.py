@@ -105,7 +105,8 @@ def plan_table(plan: Plan, output: Path, parameters: int, memory: int, width: in
     counts = (plan.train_documents, plan.valid_documents, plan.train_tokens, plan.valid_tokens)
     reason = "cannot be read" if plan.codec.level == "music" else f"no {plan.choices.encoding} text"
     skipped = f"; {plural(plan.skipped_files, 'file')} skipped: {reason}"
-    corpus = f"{plan.source}: {documents_text(plan.documents, *counts)}{skipped if plan.skipped_files else ''}"
+    documents = "tune" if plan.codec.level == "music" else plan.documents
+    corpus = f"{plan.source}: {documents_text(documents, *counts)}{skipped if plan.skipped_files else ''}"
     facts.add_row("corpus", Text(corpus))
     facts.add_row("vocabulary", f"{plan.codec.description}{unknown_text(plan)}")
     facts.add_row("network", f"{plural(parameters, 'parameter')}, about {bytes_text(memory)} of memory to train")
@@ -147,7 +148,8 @@ def info_panel(model: Model, path: Path, parameters: int, width: int, ascii_only
     facts.add_row("network", f"{network.cell}, {layers}{dropout}; {plural(parameters, 'parameter')}")
     facts.add_row("vocabulary", model.codec.description)
     counts = (info.train_documents, info.valid_documents, info.train_tokens)
-    facts.add_row("corpus", Text(f"{info.source}: {documents_text(info.documents, *counts)}"))
+    documents = "tune" if model.codec.level == "music" else info.documents
+    facts.add_row("corpus", Text(f"{info.source}: {documents_text(documents, *counts)}"))
     last = info.history[-1] if info.history else None
     if last is not None:
         steps = plural(int(last["step"] or 0), "step")

@@ -62,7 +62,7 @@ class MusicCodec:
     def description(self) -> str:
         """The size of the vocabulary and what it can say."""
         qualities = len(self.vocabulary.qualities)
-        chords = f"{qualities} kinds of chords" if qualities else "no chords"
+        chords = f"{qualities} kind{'s' * (qualities != 1)} of chords" if qualities else "no chords"
         return f"{self.vocabulary_size:,} tokens of music ({chords})"
 
     @property
