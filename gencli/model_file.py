@@ -84,7 +84,9 @@ def read_model(path: Path) -> StoredModel:
         raise ModelFileError(f"{path}: {error}; the file is damaged, train the model again") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: its settings are damaged ({error!r}); train the model again") from error
-    if codec.vocabulary_size != network.vocabulary_size or codec.side_sizes != network.side_sizes:
+    if codec.side_sizes != network.side_sizes:
+        raise ModelFileError(f"{path}: its side inputs are those of another version of gencli; train the model again")
+    if codec.vocabulary_size != network.vocabulary_size:
         raise ModelFileError(
             f"{path}: its vocabulary has {codec.vocabulary_size} symbols, its weights are for "
             f"{network.vocabulary_size}; the file is damaged, train the model again"

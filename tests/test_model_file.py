@@ -159,6 +159,14 @@ def test_a_vocabulary_that_does_not_fit_is_refused_with_both_sizes(path, charact
     assert "weights are for 8" in message
 
 
+def test_other_side_inputs_than_the_vocabulary_has_are_told_apart_from_damage(path):
+    def change(header, tensors):
+        header["network"]["side_sizes"] = [3]
+
+    rewrite(path, change)
+    assert "another version of gencli" in check_refused(path)
+
+
 def put(tensor, value):
     """A change that sets one element of a tensor."""
 
