@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A tick of the event "numba:compile" counts each function once, its callees included in its time.
 _COMPILE_EVENT = "numba:compile"
 # No kernel allocates: without Numba's counts of references a fifth less is compiled.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 
 
 def processor() -> tuple[str, frozenset[str]]:
@@ -107,7 +107,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     Divisions by zero follow IEEE 754, as NumPy's do.
     """
-    compiled = inlined(function)
+    compiled = _compiled(function)
     compiled._cache = _KeyedCache(function)
     return compiled
 
@@ -119,16 +119,20 @@ def linked(name: str, function: Callable[..., None], arguments: int) -> None:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a small function that only other kernels call; LLVM places it in its callers, and no file is kept."""
-    compiled = numba.njit(**OPTIONS)(function)
-    templates = compiled.get_call_template
-    # A call with a literal number is one with any number: Numba would compile for each literal apart.
-    compiled.get_call_template = lambda args, kws: templates(tuple(map(types.unliteral, args)), kws)
-    return compiled
+    return _compiled(function)
 
 
 def pasted(function: Callable[..., Any]) -> Any:
     """As `inlined`, for a function with few callers: its lines are compiled with theirs, not first on their own."""
-    return numba.njit(**OPTIONS, inline="always")(function)
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """Numba's dispatcher; a call with a literal number is one with any number, not compiled for each literal apart."""
+    compiled = numba.njit(**OPTIONS, **options)(function)
+    templates = compiled.get_call_template
+    compiled.get_call_template = lambda args, kws: templates(tuple(map(types.unliteral, args)), kws)
+    return compiled
 
 
 def compiling_elsewhere() -> Any:
