@@ -178,7 +178,7 @@ class Network:
     def begin_reading(self) -> None:
         """Form what compiled steps read and the parameters do not hold as such: the vectors of tied tokens."""
         if self._stale and isinstance(self.embedding, TiedEmbedding):
-            vectors = self.embedding.all_vectors(self.config.vocabulary_size)
+            vectors = self.embedding.all_vectors(self.config.vocabulary_size, self.team)
             self.weights = self.weights._replace(vectors=vectors)
         self._stale = False
 

@@ -30,6 +30,7 @@ from gencli.model_file import read_model, read_resume, resume_path
 from gencli.plot import check_plot_path, draw_losses
 from gencli.training import Training
 
+ENDING = 0.2  # seconds, about, that saving the model and leaving take
 EARLY = 0.6  # of training: weights kept from before tell that the rest of it was in vain
 BY_HEART = (
     "after that epoch it began to learn the corpus by heart; "
@@ -176,7 +177,7 @@ def learn(request: Request, training: Training, display: TrainingDisplay, clock:
     """Train, showing and noting each record; gives whether training came to its end."""
     display.begin(training.plan)
     if request.began is not None and not request.resume:
-        training.lead = time.perf_counter() - request.began - clock.seconds
+        training.lead = time.perf_counter() - request.began - clock.seconds + ENDING
     with (
         Metrics(request.metrics, append=request.resume) as metrics,
         saving_on_interrupt(training, display),

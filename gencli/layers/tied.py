@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gencli.kernels.threads import Team
 from gencli.layers.adaptive import AdaptiveSoftmax
 from gencli.layers.embedding import VectorEmbedding
 from gencli.layers.output import SoftmaxOutput
@@ -53,11 +54,11 @@ class TiedEmbedding(VectorEmbedding):
         """Add up each vector's gradient, the columns of one share."""
         self.add_up(fed, self.d_vectors[: len(self.unique)], share, shares)
 
-    def all_vectors(self, count: int) -> Array:
+    def all_vectors(self, count: int, team: Team) -> Array:
         """The vectors (V, Ep) of all ids, as parameters are now."""
         everything = np.zeros((1, count, self.width), self.bias.dtype)
         ids = np.arange(count, dtype=np.int32)
         self.output.begin_vectors(ids)
-        self.output.vectors(ids, everything, 0, 1)
+        team.run(lambda share, shares: self.output.vectors(ids, everything, share, shares))
         vectors: Array = everything[0]
         return vectors
