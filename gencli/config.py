@@ -150,7 +150,7 @@ class TrainConfig:
 
 # Texts drawn at 0.8 are about as probable under a larger model as real ones. Of twenty tunes of 32 bars, over their own
 # changes and over given ones, these shares of the notes lie in the chord: of a model of solos of the Weimar Jazz
-# Database 50 and 52 % at 0.8, 48 and 50 % at 0.9 (the solos: 51 %); of one of the bundled tunes 65 and 68 % at 0.8, 63
+# Database 52 and 53 % at 0.8, 49 and 52 % at 0.9 (the solos: 51 %); of one of the bundled tunes 65 and 68 % at 0.8, 63
 # and 64 % at 0.9 (the tunes: 63 %).
 TEMPERATURES: dict[Level, float] = {"char": 0.8, "word": 0.8, "music": 0.9}
 
