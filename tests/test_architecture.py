@@ -29,7 +29,7 @@ STOREYS = (
     {"cli"},
     {"display", "display_cells", "display_tables", "plot"},
     {"model", "comparison", "diagnosis", "estimate"},
-    {"sampling", "scoring", "training", "checkpoint", "evaluation", "improvising", "tune_scoring"},
+    {"sampling", "scoring", "training", "rehearsal", "checkpoint", "evaluation", "improvising", "tune_scoring"},
     {"model_file", "recipe", "progress"},
     {"gradient_norms"},
     {"corpus", "defaults", "figures", "gradient_flow", "optimizer", "precision", "recent", "speaker", "tune_corpus"},

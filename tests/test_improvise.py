@@ -155,7 +155,8 @@ def test_a_network_writes_what_was_asked_for(network):
             assert sheet.bars == SIXTEEN
             assert CODEC.encode_sheet(sheet).tolist() == tune.ids.tolist()
             assert sheet.notes[-1].duration >= 12
-            assert sheet.notes[-1].pitch % 12 in (C7 if told else sheet.changes[-1].chord).pitch_classes()
+            chord = C7 if told else sheet.changes[-1].chord
+            assert chord is None or sheet.notes[-1].pitch % 12 in chord.pitch_classes()
             assert all(55 <= note.pitch <= 76 for note in sheet.notes)
             assert tune.notes == len(sheet.notes)
             assert tune.bars.max() == 15
@@ -301,7 +302,8 @@ def test_middles_lie_between_the_phrases(network, changes):
         assert sheet.notes[:4] == TUNE.notes[:4]
         after = moved(SECOND, 144 + 96)
         assert sheet.notes[-3:] == after.notes
-        assert [change.chord for change in sheet.changes if change.start >= 240] == [DM7, G7, C7]
+        sounding = [[c.chord for c in sheet.changes if c.start <= 240 + own.start][-1] for own in SECOND.changes]
+        assert sounding == [DM7, G7, C7], "a change to the chord that sounds already is none"
         if changes is not None:
             between = [change for change in sheet.changes if 144 <= change.start < 240]
             assert between == [Change(144, Chord(9, "m7")), Change(192, Chord(2, "9"))]
