@@ -15,7 +15,7 @@ NAMES = Path(__file__).parents[2] / "shared" / "data" / "dinos.txt"
 
 
 @pytest.mark.skipif(not NAMES.exists(), reason=f"{NAMES} is not there: it belongs to the project, not to the package")
-def test_a_held_out_tenth_of_the_dinosaurs_scores_at_most_1_60_nats_a_token(tmp_path):
+def test_a_held_out_tenth_of_the_dinosaurs_scores_at_most_1_57_nats_a_token(tmp_path):
     names = distinct(name.strip() for name in NAMES.read_text().splitlines() if name.strip())
     found = []
     for split in (1, 2, 3):
@@ -28,7 +28,7 @@ def test_a_held_out_tenth_of_the_dinosaurs_scores_at_most_1_60_nats_a_token(tmp_
         assert model.info.train_documents == len(names) - tenth
         scores = list(model.scores(shuffled[:tenth]))
         found.append(-sum(score.logprob for score in scores) / sum(score.tokens for score in scores))
-    assert median(found) <= 1.60, found
+    assert median(found) <= 1.57, found
     assert min(found) > 1.2, "too good to be true: was the tenth in the training text?"
 
 
