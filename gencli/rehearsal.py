@@ -32,7 +32,7 @@ def rehearse(network: Network, draws: bool) -> None:
     network.losses(Batch(ids, ids, starts, np.ones((1, 1), np.float32), side), network.state(1))
     if draws:
         banned = np.zeros(network.config.vocabulary_size, np.bool_)
-        rule = Rule(1.0, 0, 1.0, np.uint64(0), 0, 0, 0.0)
+        rule = Rule(1.0, None, np.uint64(0), 0, 0, 0.0)
         Speaker(network, rule, banned, np.zeros(1, np.uint64)).advance(1)
     else:
         network.logits(ids, starts, side, network.state(1))

@@ -14,6 +14,7 @@ from gencli.cells.generate import Rule
 from gencli.codecs.codec import EOS, UNK, Codec
 from gencli.config import SampleConfig
 from gencli.kernels.counter import mix
+from gencli.kernels.truncate import truncation
 from gencli.network import Network
 from gencli.speaker import Speaker
 
@@ -89,7 +90,8 @@ class Sampler:
         key = np.uint64(mix(config.seed, _USE))
         least = config.min_length if with_eos else 0
         penalty = math.log(config.repetition_penalty)
-        self.rule = Rule(float(config.temperature), config.top_k, float(config.top_p), key, EOS, least, penalty)
+        limits = truncation(config.top_k, config.top_p)
+        self.rule = Rule(float(config.temperature), limits, key, EOS, least, penalty)
         self._read_prompt()
         _, self.joint = codec.decode_from(codec.encode(prompt, eos=False))  # where the text goes on
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gencli.kernels.pick import pick
+from gencli.kernels.truncate import truncation
 from tests.reference import pick as reference
 from tests.reference import softmax
 
@@ -42,7 +43,7 @@ def drawn(
     tokens = np.full(B, -1, np.int32) if forced is None else forced.astype(np.int32)
     told = np.full(B, np.nan)
     work = (np.zeros(V), np.zeros(V, np.int32))
-    pick(wide, added, temperature, top_k, top_p, uniforms, *work, tokens, told)
+    pick(wide, added, temperature, truncation(top_k, top_p), uniforms, *work, tokens, told)
     return tokens, told
 
 

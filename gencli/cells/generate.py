@@ -12,6 +12,7 @@ from gencli.kernels.compile import inlined, kernel, pasted
 from gencli.kernels.counter import uniforms
 from gencli.kernels.heads import head_logits
 from gencli.kernels.pick import pick
+from gencli.kernels.truncate import Truncation
 
 Array = NDArray[Any]
 
@@ -20,8 +21,7 @@ class Rule(NamedTuple):
     """How a token is drawn; see kernels/pick.py."""
 
     temperature: float
-    top_k: int
-    top_p: float
+    limits: Truncation | None
     key: Any  # uint64; names the random numbers together with a sample's number and a token's position
     eos: int
     min_length: int  # <EOS> is banned at positions below
@@ -93,9 +93,9 @@ def generate(cell, weights, rule, rows, work, forced, begin, active, tokens, tol
         step(cell, weights, work, rows.state, rows.memory, 0, active)
         head_logits(work.output, weights.hidden_size, weights.head, work.logits, work.scratch, 0, active)
         uniforms(rule.key, rows.number[:active], work.position, work.chance)
-        limits = (rule.temperature, rule.top_k, rule.top_p)
         scratch = (work.weights, work.ranks)
-        pick(work.logits[0, :active], rows.handicap, *limits, work.chance, *scratch, work.drawn, work.told)
+        rest = (rule.limits, work.chance, *scratch, work.drawn, work.told)
+        pick(work.logits[0, :active], rows.handicap, rule.temperature, *rest)
         row = 0
         while row < active:
             token = work.drawn[row]
