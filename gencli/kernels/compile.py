@@ -19,10 +19,9 @@ import llvmlite
 import numba
 from numba import types
 from numba.core import event
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.registry import cpu_target
 
-from gencli.kernels.link import define_called, register
+from gencli.kernels.link import MachineCode
 
 ROOT = Path(__file__).resolve().parent.parent
 # A tick of the event "numba:compile" counts each function once, its callees included in its time.
@@ -69,52 +68,22 @@ def _cache_folder() -> Path:
 CACHE_FOLDER = _cache_folder()
 
 
-class _KeyedLocator(_CacheLocator):
-    """Every kernel's machine code in one keyed folder; the key is the only stamp."""
-
-    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
-        self._name = Path(py_file).stem
-
-    def get_cache_path(self) -> str:
-        return str(CACHE_FOLDER)
-
-    def get_source_stamp(self) -> str:
-        return CACHE_FOLDER.name
-
-    def get_disambiguator(self) -> str:
-        return self._name
-
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _KeyedLocator:
-        return cls(py_func, py_file)
-
-
-class _KeyedImpl(CompileResultCacheImpl):
-    _locator_classes = (_KeyedLocator,)
-
-    def rebuild(self, target_context: Any, payload: Any) -> Any:
-        (_, _, (code, _)), *_ = payload
-        define_called(code)
-        return super().rebuild(target_context, payload)
-
-
-class _KeyedCache(FunctionCache):
-    _impl_class = _KeyedImpl
-
-
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` without the interpreter's lock, its machine code kept in the keyed folder.
 
-    Divisions by zero follow IEEE 754, as NumPy's do.
+    Divisions by zero follow IEEE 754, as NumPy's do. Other kernels call it by name (kernels/link.py).
     """
     compiled = _compiled(function)
-    compiled._cache = _KeyedCache(function)
+    code = compiled._cache = MachineCode(function, CACHE_FOLDER)
+    add = compiled.add_overload
+
+    def add_and_offer(result: Any) -> None:
+        """Called with what was compiled, or loaded."""
+        add(result)
+        code.offer(result)
+
+    compiled.add_overload = add_and_offer
     return compiled
-
-
-def linked(name: str, function: Callable[..., None], arguments: int) -> None:
-    """Offer a function of 64-bit integers to kernels under a name (kernels/link.py), its code in the keyed folder."""
-    register(name, function, arguments, _KeyedCache(function))
 
 
 def inlined(function: Callable[..., Any]) -> Any:

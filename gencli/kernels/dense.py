@@ -6,7 +6,7 @@ from gencli.kernels.bfloat16 import store_pairs
 from gencli.kernels.compile import kernel
 from gencli.kernels.product import product
 from gencli.kernels.tile import PANEL_BYTES, size_of, tile_rows
-from gencli.kernels.vector import REGISTER_BYTES, load, splat, store
+from gencli.kernels.vector import REGISTER_BYTES, address, load, splat, store
 
 BLOCK = 256  # rows whose gradients are gathered at a time: a panel of them stays in the first-level cache
 
@@ -52,7 +52,7 @@ def halve_panels(weights, k, target, first, last):
     for p in range(first, last):
         for i in range(pairs):
             at = (p * k + 2 * i) * width
-            place = target.ctypes.data + (p * pairs + i) * PANEL_BYTES
+            place = address(target, (p * pairs + i) * width)
             for j in range(0, width, lanes):
                 high = load(weights, at + width + j) if 2 * i + 1 < k else zero
                 store_pairs(place + 4 * j, load(weights, at + j), high)
@@ -74,7 +74,7 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, 
     if accumulate == 0:
         for column in range(offset + first * width, offset + last * width, lanes):
             store(d_bias, column, splat(zero))
-    x_data, packed, out = x.ctypes.data, scratch.ctypes.data, gradient.ctypes.data
+    packed = address(scratch, 0)
     for begin in range(0, T * B, BLOCK):
         rows = min(BLOCK, T * B - begin)
         held = 1 if begin > 0 else accumulate
@@ -87,7 +87,7 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, 
                     total = total + value
                     store(scratch, r * width + j, value)
                 store(d_bias, column + j, total)
-            left, place = x_data + begin * X * item, out + p * k * PANEL_BYTES
+            left, place = address(x, begin * X), address(gradient, p * k * width)
             tile_rows(zero, left, item, X * item, k, packed, rows, place, PANEL_BYTES, held)
 
 
@@ -102,7 +102,7 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accum
     word, zero = scratch.dtype.type(0), d_out.dtype.type(0)
     width, lanes = PANEL_BYTES // 4, REGISTER_BYTES // 4
     nothing = splat(zero)
-    panel, left = scratch.ctypes.data, scratch.ctypes.data + BLOCK // 2 * PANEL_BYTES
+    panel, left = address(scratch, 0), address(scratch, BLOCK // 2 * width)
     if accumulate == 0:
         for column in range(offset + first * width, offset + last * width, lanes):
             store(d_bias, column, nothing)
@@ -125,5 +125,5 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accum
                     total = total + low + high
                     store_pairs(panel + i * PANEL_BYTES + j * 4, low, high)
                 store(d_bias, column + j, total)
-            place = gradient.ctypes.data + p * k * PANEL_BYTES
+            place = address(gradient, p * k * width)
             tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else accumulate)

@@ -6,78 +6,81 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 from gencli.kernels.bfloat16 import load_at, stack_bytes, store_neighbours
-from gencli.kernels.compile import inlined, linked
-from gencli.kernels.link import linked_call
-from gencli.kernels.tile import DEPTH, PANEL_BYTES, tile_panels, tile_rows
-from gencli.kernels.vector import REGISTER_BYTES
+from gencli.kernels.compile import OPTIONS, inlined, kernel
+from gencli.kernels.tile import DEPTH, PANEL_BYTES, size_of, tile_panels, tile_rows
+from gencli.kernels.vector import REGISTER_BYTES, address
 
 CHUNK_ROWS = 48  # rows rounded to bfloat16 at a time, on the stack
 CHUNK_BYTES = CHUNK_ROWS * DEPTH * 4
 ZERO = np.float32(0)
 
 
-def _product_of_type(like: Any) -> Any:
-    """The function behind `product` for weights of the type of the number `like`."""
-    item = np.dtype(like).itemsize
-
-    def full(x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
-        """Panel by panel, k in blocks."""
-        panel_step = panel_rows * PANEL_BYTES
-        if m == 1:
-            tile_panels(like, x, item, weights, panel_step, k, count, out, accumulate)
-            return
-        for _ in range(count):
-            done, held = 0, accumulate
-            while done < k:
-                depth = min(DEPTH, k - done)
-                panel = weights + done * PANEL_BYTES
-                tile_rows(like, x + done * item, x_row, item, m, panel, depth, out, out_row, held)
-                held = 1
-                done += depth
-            weights += panel_step
-            out += PANEL_BYTES
-
-    def halved(x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
-        """Rows in chunks, rounded once for all panels."""
-        rounded = stack_bytes(CHUNK_BYTES)
-        panel_step = (panel_rows + 1) // 2 * PANEL_BYTES
-        for begin in range(0, m, CHUNK_ROWS):
-            rows = min(CHUNK_ROWS, m - begin)
-            done, held = 0, accumulate
-            while done < k:
-                depth = min(2 * DEPTH, k - done)
-                pairs = (depth + 1) // 2
-                left = x + begin * x_row + done * 4
-                for i in range(rows):
-                    for j in range(0, depth, REGISTER_BYTES // 4):
-                        value = load_at(left + i * x_row + j * 4, ZERO)
-                        store_neighbours(rounded + i * DEPTH * 4 + j * 2, value)
-                panel = weights + done // 2 * PANEL_BYTES
-                column = out + begin * out_row
-                if rows == 1:
-                    tile_panels(like, rounded, 4, panel, panel_step, pairs, count, column, held)
-                else:
-                    for _ in range(count):
-                        tile_rows(like, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row, held)
-                        panel += panel_step
-                        column += PANEL_BYTES
-                held = 1
-                done += depth
-
-    return halved if isinstance(like, np.uint32) else full
+@kernel
+def full_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+    """As `product`, of addresses, row lengths in bytes: panel by panel, k in blocks; `like` has the weights' type."""
+    item = size_of(like)
+    panel_step = panel_rows * PANEL_BYTES
+    if m == 1:
+        tile_panels(like, x, item, weights, panel_step, k, count, out, accumulate)
+        return
+    for _ in range(count):
+        done, held = 0, accumulate
+        while done < k:
+            depth = min(DEPTH, k - done)
+            panel = weights + done * PANEL_BYTES
+            tile_rows(like, x + done * item, x_row, item, m, panel, depth, out, out_row, held)
+            held = 1
+            done += depth
+        weights += panel_step
+        out += PANEL_BYTES
 
 
-for _zero in (np.float64(0), np.float32(0), np.uint32(0)):
-    linked(f"product_{_zero.dtype}", _product_of_type(_zero), 10)
+@kernel
+def halved_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+    """As `full_product`, of weights in pairs of bfloat16: rows in chunks, rounded once for all panels."""
+    rounded = stack_bytes(CHUNK_BYTES)
+    panel_step = (panel_rows + 1) // 2 * PANEL_BYTES
+    for begin in range(0, m, CHUNK_ROWS):
+        rows = min(CHUNK_ROWS, m - begin)
+        done, held = 0, accumulate
+        while done < k:
+            depth = min(2 * DEPTH, k - done)
+            pairs = (depth + 1) // 2
+            left = x + begin * x_row + done * 4
+            for i in range(rows):
+                for j in range(0, depth, REGISTER_BYTES // 4):
+                    value = load_at(left + i * x_row + j * 4, ZERO)
+                    store_neighbours(rounded + i * DEPTH * 4 + j * 2, value)
+            panel = weights + done // 2 * PANEL_BYTES
+            column = out + begin * out_row
+            if rows == 1:
+                tile_panels(like, rounded, 4, panel, panel_step, pairs, count, column, held)
+            else:
+                for _ in range(count):
+                    tile_rows(like, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row, held)
+                    panel += panel_step
+                    column += PANEL_BYTES
+            held = 1
+            done += depth
 
 
-@intrinsic
-def _product(typing, like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
-    """As `product`, of addresses, row lengths in bytes."""
-    return linked_call(f"product_{like}", like, 10)
+def _product(like: Any, *arguments: Any) -> None:
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(_product, inline="never", jit_options=OPTIONS)
+def _product_of_type(like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+    """The product of the type of the number `like`."""
+    product_of_type = halved_product if like == types.uint32 else full_product
+
+    def run(like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate):
+        """One call."""
+        product_of_type(like, x, x_row, m, k, weights, panel_rows, count, out, out_row, accumulate)
+
+    return run
 
 
 def stored_rows(weights: Any, rows: Any) -> Any:
@@ -101,6 +104,5 @@ def product(x, x_at, x_row, m, k, weights, panel_rows, count, out, out_at, out_r
     then reach whole registers.
     """
     item = x.itemsize
-    left, place = x.ctypes.data + x_at * item, out.ctypes.data + out_at * item
-    held = (weights.ctypes.data, panel_rows, count, place, out_row * item, accumulate)
-    _product(weights.dtype.type(0), left, x_row * item, m, k, *held)
+    held = (address(weights, 0), panel_rows, count, address(out, out_at), out_row * item, accumulate)
+    _product(weights.dtype.type(0), address(x, x_at), x_row * item, m, k, *held)

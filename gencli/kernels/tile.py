@@ -16,8 +16,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from gencli.kernels.bfloat16 import WORDS, dot
-from gencli.kernels.compile import linked, processor
-from gencli.kernels.link import linked_call
+from gencli.kernels.compile import kernel, processor
 from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
 
 VECTORS = 2  # registers side by side in a panel
@@ -176,62 +175,37 @@ def size_of(typing: Any, like: Any) -> Any:
     return types.intp(like), codegen
 
 
-def _rows_of_tiles(like: Any) -> Any:
-    """The function behind `tile_rows` for the type of the number `like`."""
-
-    def tile_rows(a, a_row, a_k, m, panel, k, c, c_row, accumulate):
-        """Tall tiles, then smaller ones."""
-        i = 0
-        while m - i >= TALL and m - i != TALLEST:
-            _tile(TALL, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
-            i += TALL
-        if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-            _tile(TALLEST, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
-            i += TALLEST
-        if m - i >= MIDDLE:
-            _tile(MIDDLE, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
-            i += MIDDLE
-        while m - i >= 4:
-            _tile(4, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
-            i += 4
-        while m > i:
-            _tile(1, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
-            i += 1
-
-    return tile_rows
-
-
-def _row_by_panels(like: Any) -> Any:
-    """The function behind `tile_panels` for the type of the number `like`."""
-
-    def tile_panels(a, a_k, panel, panel_step, k, count, c, accumulate):
-        """Several panels at a time, then one by one."""
-        while count >= WIDE:
-            _tile(1, WIDE, like, a, a_k, panel_step, panel, k, c, 0, accumulate)
-            panel += WIDE * panel_step
-            c += WIDE * PANEL_BYTES
-            count -= WIDE
-        while count > 0:
-            _tile(1, 1, like, a, a_k, 0, panel, k, c, 0, accumulate)
-            panel += panel_step
-            c += PANEL_BYTES
-            count -= 1
-
-    return tile_panels
-
-
-for _zero in (np.float64(0), np.float32(0), np.uint32(0)):
-    linked(f"tile_rows_{_zero.dtype}", _rows_of_tiles(_zero), 9)
-    linked(f"tile_panels_{_zero.dtype}", _row_by_panels(_zero), 8)
-
-
-@intrinsic
-def tile_rows(typing, like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
+@kernel
+def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
     """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then smaller ones; arguments as for `_tile`."""
-    return linked_call(f"tile_rows_{like}", like, 9)
+    i = 0
+    while m - i >= TALL and m - i != TALLEST:
+        _tile(TALL, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        i += TALL
+    if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
+        _tile(TALLEST, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        i += TALLEST
+    if m - i >= MIDDLE:
+        _tile(MIDDLE, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        i += MIDDLE
+    while m - i >= 4:
+        _tile(4, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        i += 4
+    while m > i:
+        _tile(1, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        i += 1
 
 
-@intrinsic
-def tile_panels(typing, like, a, a_k, panel, panel_step, k, count, c, accumulate):
-    """C (1, count * width) (+)= A (1, k) @ W: panels side by side, whose sums do not wait for each other."""
-    return linked_call(f"tile_panels_{like}", like, 8)
+@kernel
+def tile_panels(like, a, a_k, panel, panel_step, k, count, c, accumulate):
+    """C (1, count * width) (+)= A (1, k) @ W: several panels at a time, whose sums do not wait for each other."""
+    while count >= WIDE:
+        _tile(1, WIDE, like, a, a_k, panel_step, panel, k, c, 0, accumulate)
+        panel += WIDE * panel_step
+        c += WIDE * PANEL_BYTES
+        count -= WIDE
+    while count > 0:
+        _tile(1, 1, like, a, a_k, 0, panel, k, c, 0, accumulate)
+        panel += panel_step
+        c += PANEL_BYTES
+        count -= 1

@@ -96,6 +96,19 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 @intrinsic
+def address(typing: Any, array: Any, index: Any) -> Any:
+    """address(array, i): where element i of the flat array lies, as a signed integer.
+
+    Numba makes floating-point numbers of unsigned addresses that signed numbers are added to.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.ptrtoint(_pointer(context, builder, array, *args), ir.IntType(64))
+
+    return types.intp(array, types.intp), codegen
+
+
+@intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
     """load(array, index): the vector that begins at flat `index` of a C-contiguous array; any alignment."""
 
