@@ -24,7 +24,7 @@ from gencli.version import own_version
 Array = NDArray[Any]
 
 
-def stored_model(plan: Plan, progress: Progress, network: Network, weights: Array) -> StoredModel:
+def stored_model(plan: Plan, codec: Codec, progress: Progress, network: Network, weights: Array) -> StoredModel:
     """The model as its file holds it: nothing in it depends on the clock or on the number of threads."""
     info = ModelInfo(
         name=plan.corpus_name,
@@ -38,7 +38,7 @@ def stored_model(plan: Plan, progress: Progress, network: Network, weights: Arra
         history=list(progress.history),
         valid_loss=progress.best_loss,
     )
-    return StoredModel(plan.network, plan.codec, info, network.layout.plain(weights), plan.hashes)
+    return StoredModel(plan.network, codec, info, network.layout.plain(weights), plan.hashes)
 
 
 def write_checkpoint(

@@ -129,7 +129,7 @@ def _pitch(text: str) -> int:
 def _rules(codec: MusicCodec, wishes: Wishes) -> Rules:
     """Within the range asked for, else that of the training tunes."""
     low, high = (codec.lowest, codec.highest) if wishes.range is None else parsed_range(wishes.range)
-    return Rules(lowest=low, highest=high, chord_first=codec.with_chords)
+    return Rules(lowest=low, highest=high, chord_first=codec.with_chords, lean=codec.lean)
 
 
 def _form(codec: MusicCodec, wishes: Wishes) -> Form:

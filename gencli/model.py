@@ -132,7 +132,7 @@ class Model:
         """`n` tunes of a model of tunes, from the seed's number `begin` on; gencli.music.writing puts them into files.
 
         `wishes`: bars, chords, key, tempo, meter, swing, range, label, primer and infill (sheets, or files of tunes);
-        see improvising.Wishes. And temperature (0.9), top_k, top_p and seed (1). Raises OptionError.
+        see improvising.Wishes. And temperature (1.0), top_k, top_p and seed (1). Raises OptionError.
         """
         codec = self._tunes("improvise")
         check(n >= 1, f"--count {n}: must be at least 1")

@@ -21,6 +21,7 @@ from gencli.improvising import sketches
 from gencli.kernels.compile import CompileClock
 from gencli.kernels.counter import mix
 from gencli.kernels.threads import Team
+from gencli.leaning import with_lean
 from gencli.model_file import resume_path, write_model
 from gencli.network import Network
 from gencli.optimizer import AdamW, learning_rate
@@ -276,6 +277,9 @@ class Training:
         if not self.progress.finished:
             self._checkpoint()
         weights = self.best if self.progress.history else self._reader.flat
-        write_model(self.output, stored_model(self.plan, self.progress, self.network, weights))
+        codec = self.plan.codec
+        if isinstance(codec, MusicCodec):
+            codec = with_lean(codec, self.network.reader(weights), self.plan.valid_data)
+        write_model(self.output, stored_model(self.plan, codec, self.progress, self.network, weights))
         if self.progress.finished:
             self.resume_path.unlink(missing_ok=True)

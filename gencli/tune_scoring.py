@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,7 +58,8 @@ def score_sheets(reader: Reader, codec: MusicCodec, sheets: Sequence[LeadSheet])
     """The scores of tunes, in their order. What the vocabulary lacks goes to what is nearest, pitches to <UNK>."""
     for first in range(0, len(sheets), ROWS):
         known = [codec.vocabulary.sayable(sheet) for sheet in sheets[first : first + ROWS]]
-        grammars = [Grammar(codec.vocabulary, form_of(sheet), STRUCTURE) for sheet in known]
+        rules = replace(STRUCTURE, lean=codec.lean)
+        grammars = [Grammar(codec.vocabulary, form_of(sheet), rules) for sheet in known]
         ids = [codec.encode_sheet(sheet) for sheet in known]
         scored = score_tunes(reader, list(zip(grammars, ids, strict=True)))
         yield from map(_by_bars, known, scored)

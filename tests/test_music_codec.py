@@ -19,9 +19,9 @@ from gencli.documents import Document
 from gencli.errors import CorpusError, ModelFileError, OptionError
 from gencli.music.chords import FLATS, Chord, transpose
 from gencli.music.lead_sheet import Bar, Change, LeadSheet, Meter, Note
-from gencli.music.side import CHORD, DISTANCE, LABEL, NEXT
+from gencli.music.side import BEFORE_CHORDS, DISTANCE, LABEL, sounding_chords
 from gencli.music.tokens import END, KEYS, LENGTHS, TEMPOS, UNKNOWN, length_sum, nearest_tempo, sheet_of, tokens_of
-from gencli.music.transposition import MOVES, chord_table, id_table, legal_shifts
+from gencli.music.transposition import MOVES, id_table, legal_shifts
 from gencli.music.vocabulary import Kind, Vocabulary
 from tests.music_cases import plain, sheets
 from tests.reference import music_tokens as reference
@@ -80,9 +80,9 @@ def test_side_ids_agree_with_a_plain_reading(tunes):
     codec = fitted(*tunes, PHRASE)
     ids, lengths = laid(codec, *tunes)
     vocabulary = codec.vocabulary
-    known = [vocabulary.names[vocabulary.block(kind)] for kind in (Kind.CHORD, Kind.LABEL, Kind.KEY)]
+    known = [vocabulary.names[vocabulary.block(kind)] for kind in (Kind.LABEL, Kind.KEY)]
     sounding = {}
-    for name in known[0][1:]:
+    for name in vocabulary.names[vocabulary.block(Kind.CHORD)][1:]:
         _, root, quality = name.split(":")
         sounding[name] = Chord(FLATS.index(root), quality).pitch_classes()
     for told in (True, False):
@@ -97,26 +97,36 @@ def test_side_ids_are_what_the_module_says():
     codec = fitted(PHRASE)
     side = codec.side(*laid(codec, PHRASE))
     names = codec.decode(codec.encode_sheet(PHRASE)).split()
-    ids = {name: 2 + int(codec.vocabulary.values[codec.vocabulary.id_of(name)]) for name in names if name[:2] == "C:"}
     g7 = names.index("C:G:7")
-    # Before G7 is told: two beats into the bar, two to go, Dm7 sounds, G7 is due at once.
-    assert side[:7, g7].tolist() == [25, 25, ids["C:D:m7"], ids["C:G:7"], 1, 1, 0]
-    # After it: Cmaj7 comes at the barline.
-    assert side[:7, g7 + 1].tolist() == [25, 25, ids["C:G:7"], ids["C:C:maj7"], 25, 1, 0]
+    # Before G7 is told: two beats into the bar, two to go, the change is due at once.
+    assert side[:5, g7].tolist() == [25, 25, 1, 1, 0]
+    # After it: the next change comes at the barline.
+    assert side[:5, g7 + 1].tolist() == [25, 25, 25, 1, 0]
     # At the last token no change is to come, the bar is full.
-    assert side[:7, -1].tolist() == [49, 1, ids["C:C:maj7"], 1, 97, 1, 0]
-    # The tones, C first: none before the first chord, those of D F A C, of G B D F and of C E G B.
-    assert side[7:, 0].tolist() == [0] * 12
-    assert side[7:, g7].tolist() == [2, 1, 2, 1, 1, 2, 1, 1, 1, 2, 1, 1]
-    assert side[7:, g7 + 1].tolist() == [1, 1, 2, 1, 1, 2, 1, 2, 1, 1, 1, 2]
-    assert side[7:, -1].tolist() == [2, 1, 1, 1, 2, 1, 1, 2, 1, 1, 1, 2]
+    assert side[:5, -1].tolist() == [49, 1, 97, 1, 0]
+    # The tones, C first, those of G B D F: after the change, and at no other step near it.
+    assert side[5:, g7 + 1].tolist() == [1, 1, 2, 1, 1, 2, 1, 2, 1, 1, 1, 2]
+    assert not side[5:, [0, g7, g7 + 2, -1]].any()
     # Untold: nothing of what is to come, but the key, which is C.
-    assert codec.side(*laid(codec, PHRASE), told=False)[:7, g7].tolist() == [25, 25, ids["C:D:m7"], 0, 0, 1, 1]
+    assert codec.side(*laid(codec, PHRASE), told=False)[:5, g7].tolist() == [25, 25, 0, 1, 1]
+
+
+def test_the_chord_that_sounds_is_that_of_the_last_change_before():
+    codec = fitted(PHRASE)
+    names = codec.decode(codec.encode_sheet(PHRASE)).split()
+    found = sounding_chords(codec.vocabulary, *laid(codec, PHRASE, PHRASE))
+    length = len(found) // 2
+    assert found[:length].tolist() == found[length:].tolist(), "no document hears the one before"
+    g7 = names.index("C:G:7")
+    first = next(place for place, name in enumerate(names) if name[:2] == "C:")
+    assert (found[: first + 1] == BEFORE_CHORDS).all()
+    dm7, dominant = (codec.vocabulary.chord(int(found[place])) for place in (g7, g7 + 1))
+    assert (dm7, dominant) == (Chord(2, "m7"), Chord(7, "7"))
 
 
 def test_no_tokens_have_no_side_ids():
     codec = fitted(PHRASE)
-    assert codec.side(np.empty(0, np.int32), np.empty(0, np.int64)).shape == (19, 0)
+    assert codec.side(np.empty(0, np.int32), np.empty(0, np.int64)).shape == (17, 0)
     empty = Tokens(np.empty(0, np.int32), np.empty(0, np.int64), np.empty((7, 0), np.int32))
     assert len(codec.varied(empty, 1, 0).ids) == 0
 
@@ -146,25 +156,21 @@ def test_transposing_ids_transposes_the_tune(sheet, shift):
     assert codec.decode_sheet(higher) == moved(sheet, move)
     assert codec.decode(higher).split() == reference.transposed(tune_text(sheet).split(), move)
     assert legal_shifts(codec.vocabulary, ids, lengths).all()
-    side, table = codec.side(ids, lengths), chord_table(codec.vocabulary)
-    for row in (CHORD, NEXT):
-        side[row] = table[shift, side[row]]
-    side[7:] = np.roll(side[7:], shift, axis=0)
+    side = codec.side(ids, lengths)
+    side[5:] = np.roll(side[5:], shift, axis=0)
     assert side.tolist() == codec.side(higher, lengths).tolist()
 
 
 @pytest.mark.parametrize("changes", [PHRASE.changes, ()], ids=["chords", "no chords"])
 def test_every_shift_is_a_permutation_and_twelve_of_one_are_none(changes):
     codec = fitted(replace(PHRASE, changes=changes))
-    sizes = ((id_table, codec.vocabulary_size, True), (chord_table, codec.side_sizes[CHORD], bool(changes)))
-    for make, size, moves in sizes:
-        table = make(codec.vocabulary)
-        assert table.shape == (12, size)
-        assert (np.sort(table, axis=1) == np.arange(size)).all()
-        assert (table[0] == np.arange(size)).all()
-        assert (table[1] != np.arange(size)).any() == moves
-        for shift in (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11):  # six semitones twice are an octave
-            assert (table[shift][table[(12 - shift) % 12]] == np.arange(size)).all()
+    table, size = id_table(codec.vocabulary), codec.vocabulary_size
+    assert table.shape == (12, size)
+    assert (np.sort(table, axis=1) == np.arange(size)).all()
+    assert (table[0] == np.arange(size)).all()
+    assert (table[1] != np.arange(size)).any()
+    for shift in (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11):  # six semitones twice are an octave
+        assert (table[shift][table[(12 - shift) % 12]] == np.arange(size)).all()
 
 
 def test_shifts_that_leave_the_range_are_dropped():
@@ -196,7 +202,7 @@ def test_an_epoch_varies_key_label_and_foresight_and_nothing_else():
     assert (once.ids != other.ids).any()
     assert (tokens.ids == ids).all(), "the documents themselves stay"
     length = int(lengths[0])
-    found, side = once.ids.reshape(-1, length), once.side.reshape(19, -1, length)
+    found, side = once.ids.reshape(-1, length), once.side.reshape(17, -1, length)
     counts = {}
     for row in found:
         tune = codec.decode_sheet(row)
@@ -211,7 +217,7 @@ def test_an_epoch_varies_key_label_and_foresight_and_nothing_else():
     assert (side[LABEL, ~unlabelled, 1:] == 1).all()
     untold = (side[DISTANCE] == 0).any(axis=1)
     assert 420 < untold.sum() < 580
-    told, blind = (codec.side(once.ids, lengths, told).reshape(19, -1, length) for told in (True, False))
+    told, blind = (codec.side(once.ids, lengths, told).reshape(17, -1, length) for told in (True, False))
     assert (side == np.where(untold[:, None], blind, told)).all()
 
 
@@ -277,7 +283,7 @@ def test_a_pitch_out_of_reach_is_unknown_and_read_back_as_a_rest():
 def test_a_vocabulary_without_chords_drops_them():
     codec = fitted(replace(PHRASE, changes=()))
     assert codec.vocabulary.qualities == ()
-    assert codec.side_sizes[CHORD] == 3
+    assert not codec.side(*laid(codec, PHRASE))[5:].any()
     assert codec.decode_sheet(codec.encode_sheet(PHRASE)) == replace(PHRASE, changes=())
     with pytest.raises(IndexError):
         codec.vocabulary.chord_id(DM7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,7 @@ class MusicCodec:
     lowest: int  # the range of the training tunes, MIDI numbers; tokens reach further, for transposition
     highest: int
     with_chords: bool  # at least half of them have chords
+    lean: float = 0.0  # what tones of the sounding chord gain on other pitches; see music/lean.py
     level: ClassVar[Level] = "music"
     counts: ClassVar[tuple[int, ...]] = ()
     keeps_unknown: ClassVar[bool] = True
@@ -55,7 +57,7 @@ class MusicCodec:
 
     @property
     def side_sizes(self) -> tuple[int, ...]:
-        """The number of ids of each side input: place, ticks left, chord, next chord, distance, label, key, tones."""
+        """The number of ids of each side input: place, ticks left, ticks to the next chord, label, key, tones."""
         return side_sizes(self.vocabulary)
 
     @property
@@ -94,13 +96,17 @@ class MusicCodec:
         vocabulary = Vocabulary.saved(names)
         if not vocabulary.pitches[0] <= bounds[0] <= bounds[1] <= vocabulary.pitches[-1]:
             raise ModelFileError("codec state: the range of pitches is not within the vocabulary")
-        return cls(vocabulary, bounds[0], bounds[1], state.get("with_chords") is True)
+        lean = state.get("lean", 0.0)
+        if type(lean) is not float or not math.isfinite(lean):
+            raise ModelFileError("codec state: the lean is no number")
+        return cls(vocabulary, bounds[0], bounds[1], state.get("with_chords") is True, lean)
 
     def state(self) -> dict[str, Any]:
         """Everything from_state needs, as plain JSON."""
         return {
             "level": self.level,
             "tokens": list(self.vocabulary.names),
+            "lean": self.lean,
             **self.options,
         }
 
@@ -164,7 +170,7 @@ class MusicCodec:
         return self.vocabulary.names[index]
 
     def side(self, ids: NDArray[np.int32], lengths: NDArray[np.int64], told: bool = True) -> NDArray[np.int32]:
-        """(19, N) the side ids of documents (D,) laid end to end, their changes told or not; see music/side.py."""
+        """(17, N) the side ids of documents (D,) laid end to end, their changes told or not; see music/side.py."""
         return side_ids(self.vocabulary, ids, lengths, told)
 
     def varied(self, tokens: Tokens, seed: int, epoch: int) -> Tokens:

@@ -14,8 +14,9 @@ from gencli.music.chords import Chord
 from gencli.music.ending import Ending, Held
 from gencli.music.form import STRUCTURE, Form, Rules, beat_ticks
 from gencli.music.lead_sheet import Bar
+from gencli.music.lean import leaned
 from gencli.music.loops import HOLD, REST, UNKNOWN, Figure, extended, loop_ends, remembered
-from gencli.music.side import FIRST_CHORD, MOST, NONE_TO_COME, NOT_TOLD, place_id, span_id, tone_table
+from gencli.music.side import BEFORE_CHORDS, MOST, NOT_TOLD, ROWS, TONES, place_id, span_id, tone_ids
 from gencli.music.tokens import LONGEST, UNTOLD, canonical_key, chord_tokens, length_sum
 from gencli.music.vocabulary import HEADER, Kind, Vocabulary
 
@@ -50,7 +51,7 @@ class State:
     tick: int = 0
     bar_start: int = 0
     bar_end: int = 0
-    chord: int = NOT_TOLD  # side id
+    chord: int = BEFORE_CHORDS  # its value in the vocabulary
     changed: int = -1  # the tick of the last CHORD
     coming: int = 0  # which of the given changes is next
     root: int | None = None  # of a chord of the model's own that may still take a BASS
@@ -80,7 +81,7 @@ class Course:
         self.changes = [(change.start, tuple(map(vocabulary.id_of, chord_tokens(change.chord)))) for change in given]
         self.kinds: list[int] = vocabulary.kinds.tolist()
         self.values: list[int] = vocabulary.values.tolist()
-        self._tone_ids = tone_table(vocabulary)
+        self._tone_ids = tone_ids(vocabulary)
         self.header = self._given_header()
 
     def start(self) -> State:
@@ -88,17 +89,22 @@ class Course:
         return State(due=self._due_header(0))
 
     def side(self, state: State) -> NDArray[np.int32]:
-        """(19,) the side ids at the step that predicts the next token; see side.py."""
+        """(17,) the side ids at the step that predicts the next token; see side.py."""
         place = place_id(state.tick - state.bar_start) if state.bars else 0
         left = span_id(state.bar_end - state.tick) if state.bars else 0
-        coming, distance = NOT_TOLD, NOT_TOLD
-        if self.told and state.coming < len(self.changes):
-            start, ids = self.changes[state.coming]
-            coming, distance = FIRST_CHORD + self.values[ids[0]], span_id(start - state.tick)
-        elif self.told:
-            coming, distance = NONE_TO_COME, span_id(MOST)
-        rest = np.array([place, left, state.chord, coming, distance, state.label, state.key], np.int32)
-        return np.concatenate([rest, self._tone_ids[:, state.chord]])
+        distance = NOT_TOLD
+        if self.told:
+            to_come = state.coming < len(self.changes)
+            distance = span_id(self.changes[state.coming][0] - state.tick if to_come else MOST)
+        side = np.zeros(ROWS, np.int32)
+        side[: TONES.start] = place, left, distance, state.label, state.key
+        if state.phase == Phase.EVENT and state.changed == state.tick:
+            side[TONES] = self._tone_ids[:, state.chord]
+        return side
+
+    def leaned(self, state: State, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits (V,) of the next token as the sounding chord leans on them; see lean.py."""
+        return leaned(self.vocabulary, logits, state.chord, self.rules.lean) if state.phase == Phase.EVENT else logits
 
     def advance(self, state: State, index: int) -> None:
         """Move on by one token; ValueError for one that cannot stand here in any tune of the form."""
@@ -216,8 +222,8 @@ class Course:
         if self.form.changes is not None:
             given = [change for change in self.form.changes if change.start < state.bar_end]
             start, chord = (given[-1].start, given[-1].chord) if given else (0, None)
-        elif state.chord > FIRST_CHORD:
-            chord = self.vocabulary.chord(state.chord - FIRST_CHORD)
+        elif state.chord > 0:
+            chord = self.vocabulary.chord(state.chord)
         return Ending(state.bar_end, min(beat_ticks(bar.meter), bar.length), start, self._tones(chord))
 
     def _tones(self, chord: Chord | None) -> NDArray[np.bool_] | None:
@@ -236,7 +242,7 @@ class Course:
     def _change(self, state: State, index: int) -> None:
         """A chord."""
         value = self.values[index]
-        state.chord, state.changed, state.joint = FIRST_CHORD + value, state.tick, True
+        state.chord, state.changed, state.joint = value, state.tick, True
         if self.told:
             state.coming += 1
         elif value:

@@ -49,6 +49,7 @@ class Rules:
     strong_changes: bool = True  # the model's own changes go to another chord, on beats 1 and 3, in the last bar on 1
     chord_first: bool = False  # the first full bar begins with a chord of the model's own, where none is given
     unknown: bool = False  # whether notes whose pitch the vocabulary lacks may stand
+    lean: float = 0.0  # nats that tones of the sounding chord gain on other pitches; see lean.py
 
     def __post_init__(self) -> None:
         check(self.lowest <= self.highest, f"--range {self.lowest}-{self.highest}: the lower pitch comes first")

@@ -18,7 +18,7 @@ from gencli.music.form import STRUCTURE, Form, Rules, strong_ticks
 from gencli.music.lead_sheet import Meter
 from gencli.music.loops import HOLD, REST, extended
 from gencli.music.melody_rules import MelodyRules
-from gencli.music.side import FIRST_CHORD, NOT_TOLD
+from gencli.music.side import BEFORE_CHORDS
 from gencli.music.tokens import LONGEST, length_sum
 from gencli.music.vocabulary import HEADER, Kind, Vocabulary
 
@@ -80,7 +80,7 @@ class Grammar(Course):
         if state.changed < state.tick and self._may_change(state):
             mask[self._blocks[Kind.CHORD]] = True
             if self.rules.strong_changes:
-                sounding = max(state.chord - FIRST_CHORD, 0)  # before the first change there is no chord either
+                sounding = max(state.chord, 0)  # before the first change there is no chord either
                 mask[self.vocabulary.first(Kind.CHORD) + sounding] = False
 
     def _may_change(self, state: State) -> bool:
@@ -97,7 +97,7 @@ class Grammar(Course):
 
     def _must_change(self, state: State) -> bool:
         """Whether the first chord of the model's own is due: at the beginning of a full bar."""
-        if self.told or not (self.rules.chord_first and self.vocabulary.qualities) or state.chord != NOT_TOLD:
+        if self.told or not (self.rules.chord_first and self.vocabulary.qualities) or state.chord != BEFORE_CHORDS:
             return False
         full = state.bar_end - state.bar_start >= self._meter(state).ticks
         return full and state.tick == state.bar_start

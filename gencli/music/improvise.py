@@ -13,6 +13,7 @@ from gencli.config import SampleConfig
 from gencli.music.course import Phase
 from gencli.music.grammar import Grammar
 from gencli.music.lead_sheet import LeadSheet
+from gencli.music.lean import log_sum
 from gencli.music.splicing import as_asked
 from gencli.music.vocabulary import Kind, Vocabulary
 
@@ -130,10 +131,12 @@ class _Row:
 
     def tell(self, logits: Array, judged: bool = True) -> None:
         """Score the next token of `ids` under logits (V,) and move on; unless `judged` the grammar is not asked."""
+        logits = self.grammar.leaned(self.place, logits)
         self._score(logits, np.flatnonzero(self.grammar.allowed(self.place)) if judged else None)
 
     def draw(self, logits: Array, config: SampleConfig, uniform: float) -> None:
         """Draw the next token from logits (V,) and move on."""
+        logits = self.grammar.leaned(self.place, logits)
         legal = np.flatnonzero(self.grammar.allowed(self.place))
         self.ids.append(int(legal[0] if len(legal) == 1 else legal[pick(logits[legal], config, uniform)]))
         self._score(logits, legal)
@@ -141,23 +144,17 @@ class _Row:
     def _score(self, logits: Array, legal: Array | None) -> None:
         """Note the log-probabilities of the token at this place, of all ids and of the legal ones; move on."""
         index = self.ids[len(self.raw)]
-        self.raw.append(float(logits[index]) - _log_sum(logits))
+        self.raw.append(float(logits[index] - log_sum(logits)))
         if legal is None:
             self.allowed.append(np.nan)
         elif len(legal) > 1 and index in legal:
-            self.allowed.append(float(logits[index]) - _log_sum(logits[legal]))
+            self.allowed.append(float(logits[index] - log_sum(logits[legal])))
         else:
             self.allowed.append(0.0 if index in legal else -np.inf)
         self.grammar.advance(self.place, index)
 
     def scored(self) -> Scored:
         return Scored(self.grammar.vocabulary, np.array(self.ids, np.int32), np.array(self.raw), np.array(self.allowed))
-
-
-def _log_sum(logits: Array) -> float:
-    """log(sum(exp(logits)))"""
-    top = logits.max()
-    return float(top + np.log(np.exp(logits - top).sum()))
 
 
 def pick(logits: Array, config: SampleConfig, uniform: float) -> int:

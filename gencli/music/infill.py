@@ -58,7 +58,7 @@ def infill(
     takes = improvise(reader, grammar, config, range(candidates), primer, end)
     sheets = [joined(as_asked(vocabulary.decode(take.ids), form, first), second) for take in takes]
     heard = replace(form, layout=form.layout and form.layout[: end + look])
-    judge = Grammar(vocabulary, heard, STRUCTURE)  # the second phrase is what it is
+    judge = Grammar(vocabulary, heard, replace(STRUCTURE, lean=grammar.rules.lean))  # the second phrase is what it is
     parts = [(judge, vocabulary.encode(first_bars(sheet, end + look))) for sheet in sheets]
     following = score_tunes(reader, parts, min(len(take.ids) for take in takes))
     joints = [

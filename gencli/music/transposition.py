@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.music.side import CHORD, FIRST_CHORD, LABEL, NEXT, TONES, side_ids, tone_table
+from gencli.music.side import LABEL, TONES, side_ids, told_tones
 from gencli.music.vocabulary import Kind, Vocabulary
 
 Ids = NDArray[np.int32]
@@ -34,13 +34,6 @@ def id_table(vocabulary: Vocabulary) -> Ids:
     return table
 
 
-def chord_table(vocabulary: Vocabulary) -> Ids:
-    """(12, S): the same for the side ids of chords."""
-    chords = vocabulary.block(Kind.CHORD)
-    said = np.tile(np.arange(FIRST_CHORD if vocabulary.qualities else FIRST_CHORD + 1, dtype=np.int32), (12, 1))
-    return np.concatenate([said, id_table(vocabulary)[:, chords] - chords.start + FIRST_CHORD], axis=1)
-
-
 def legal_shifts(vocabulary: Vocabulary, ids: Ids, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(D, 12) the shifts that leave all pitches of a document (D,) within the vocabulary; 0 is always one."""
     known = vocabulary.pitches
@@ -63,7 +56,7 @@ def _by_document(ufunc: np.ufunc, numbers: Ids, lengths: NDArray[np.int64]) -> I
 def varied(
     vocabulary: Vocabulary, ids: Ids, side: Ids, lengths: NDArray[np.int64], seed: int, epoch: int
 ) -> tuple[Ids, Ids]:
-    """Documents (D,) as an epoch of training sees them: ids (N,) and side ids (19, N), the same for the same arguments.
+    """Documents (D,) as an epoch of training sees them: ids (N,) and side ids (17, N), the same for the same arguments.
 
     Each is moved to one of the keys that its range allows, all equally likely; of one in ten the label is hidden, and
     of one in four the changes are not told in advance. Never vary what validates.
@@ -75,13 +68,9 @@ def varied(
     legal = legal_shifts(vocabulary, ids, lengths)
     which = np.floor(chances[0] * legal.sum(axis=1)).astype(np.int64)  # of the legal ones
     shifts = np.argmax(np.cumsum(legal, axis=1) > which[:, None], axis=1)  # (D,)
-    shift = np.repeat(shifts, lengths)
-    ids = id_table(vocabulary)[shift, ids]
+    ids = id_table(vocabulary)[np.repeat(shifts, lengths), ids]
     side = side.copy()
-    chords = chord_table(vocabulary)
-    for row in (CHORD, NEXT):
-        side[row] = chords[shift, side[row]]
-    side[TONES] = tone_table(vocabulary)[:, side[CHORD]]
+    side[TONES] = told_tones(vocabulary, ids, lengths)
     untold = chances[1] < UNTOLD
     some = np.repeat(untold, lengths)
     side[:, some] = side_ids(vocabulary, ids[some], lengths[untold], told=False)

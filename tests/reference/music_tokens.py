@@ -100,8 +100,8 @@ def decode(tokens):
     return tune
 
 
-def side(tokens, chords, labels, keys, told, sounding):
-    """(19, N) side ids, by reading the tokens from the left. Chords, labels and keys are the vocabulary's, in order.
+def side(tokens, labels, keys, told, sounding):
+    """(17, N) side ids, by reading the tokens from the left. Labels and keys are the vocabulary's, in order.
 
     sounding: the pitch classes of each chord by its token.
     """
@@ -109,19 +109,18 @@ def side(tokens, chords, labels, keys, told, sounding):
     for token in tokens:
         times.append(tick)
         tick += int(token[1:]) if token.startswith("D") else 0
-    rows, meter, length, said, start, chord, label, key = [], 0, None, 0, None, 0, 0, 0
+    rows, meter, length, said, start, chord, label, key = [], 0, None, 0, None, None, 0, 0
     for number, token in enumerate(tokens):
-        coming, distance = 0, 0
+        distance = 0
         if told:
             later = [other for other in range(number, len(tokens)) if tokens[other].startswith("C:")]
-            coming = 2 + chords.index(tokens[later[0]]) if later else 1
             distance = 1 + min(times[later[0]] - times[number] if later else 96, 96)
         place = 0 if start is None else times[number] - start
         left = 0 if start is None else 1 + min(length - place, 96)
         place = 0 if start is None else 1 + (place if place < 96 else 48 + place % 48)
-        tones = sounding[chords[chord - 2]] if chord > 2 else ()
-        heard = [0 if chord <= 2 else 1 + (tone in tones) for tone in range(12)]
-        rows.append((place, left, chord, coming, distance, label, key, *heard))
+        changed = number > 0 and tokens[number - 1][:2] in ("C:", "B:") and chord != "C:NC"
+        heard = [1 + (tone in sounding[chord]) if changed else 0 for tone in range(12)]
+        rows.append((place, left, distance, label, key, *heard))
         if token.startswith("METER_"):
             meter = meter_ticks(token[6:])
         elif token.startswith("LENGTH_"):
@@ -129,7 +128,7 @@ def side(tokens, chords, labels, keys, told, sounding):
         elif token == "BAR":
             length, said, start = said or meter, 0, times[number]
         elif token.startswith("C:"):
-            chord = 2 + chords.index(token)
+            chord = token
         elif token.startswith("LABEL_"):
             label = labels.index(token)
         elif token.startswith("KEY_"):
