@@ -72,7 +72,7 @@ def test_a_folder_of_tunes_is_read_as_music_unless_told_otherwise(folder):
     assert (plan.codec.level, plan.documents) == ("music", "file")
     assert (plan.train_documents, plan.valid_documents) == (1, 1)
     assert plan.network.side_sizes == plan.codec.side_sizes
-    assert plan.train_data.side.shape == (19, plan.train_tokens)
+    assert plan.train_data.side.shape == (len(plan.codec.side_sizes), plan.train_tokens)
     assert make_plan([str(folder / "tunes")], Choices(level="char")).codec.level == "char"
     assert make_plan([str(folder / "tunes")], Choices(lowercase=True)).codec.level == "word"
     mixed = make_plan([str(folder / "tunes"), "stars"], Choices())

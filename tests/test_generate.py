@@ -9,6 +9,7 @@ import pytest
 
 from gencli.cells.generate import Rule
 from gencli.config import CellName, NetworkConfig
+from gencli.kernels.truncate import truncation
 from gencli.network import Network
 from gencli.speaker import REMEMBERED, Speaker
 from tests.network_cases import KINDS, random_network, random_tensors
@@ -47,7 +48,8 @@ def speaker_of(
     network: Network, rule: reference.Rule, prompt: list[int], numbers: Any, key: int = KEY
 ) -> tuple[Speaker, Array]:
     """Samples at the end of a prompt, and the log-probabilities told of the prompt."""
-    own = Rule(rule.temperature, rule.top_k, rule.top_p, np.uint64(key), rule.eos, rule.min_length, rule.penalty)
+    limits = truncation(rule.top_k, rule.top_p)
+    own = Rule(rule.temperature, limits, np.uint64(key), rule.eos, rule.min_length, rule.penalty)
     banned = np.zeros(V, np.bool_)
     banned[list(rule.banned)] = True
     first = Speaker(network, own, banned, np.zeros(1, np.uint64))
@@ -148,7 +150,7 @@ def test_a_penalty_above_all_else_keeps_the_last_64_tokens_apart() -> None:
     """66 ids, of which <EOS> is banned: the one drawn is the one that was written 65 tokens before."""
     config = NetworkConfig(66, hidden_size=8)
     network = random_network(config, dtype=np.float32)
-    rule = Rule(1.0, 0, 1.0, np.uint64(KEY), EOS, 0, 1e4)
+    rule = Rule(1.0, None, np.uint64(KEY), EOS, 0, 1e4)
     banned = np.arange(66) == EOS
     tokens, _ = Speaker(network, rule, banned, np.arange(3, dtype=np.uint64)).advance(200)
     for row in tokens.tolist():
@@ -194,7 +196,7 @@ def test_samples_that_are_ended_leave_the_others_as_they_were(monkeypatch: pytes
 
 def test_a_forced_end_ends_and_forced_tokens_may_be_banned() -> None:
     network = network_of()
-    rule = Rule(1.0, 0, 1.0, np.uint64(KEY), EOS, 5, 1.0)
+    rule = Rule(1.0, None, np.uint64(KEY), EOS, 5, 1.0)
     banned = np.isin(np.arange(V), [EOS, 9])
     speaker = Speaker(network, rule, banned, np.arange(4, dtype=np.uint64))
     tokens, told = speaker.advance(8, np.array([9, 2, EOS, 5], np.int32))

@@ -52,7 +52,7 @@ def sample(job: Job) -> Run:
     network = _network(job)
     banned = np.zeros(job.V, np.bool_)
     banned[0] = True
-    rule = Rule(0.8, 0, 1.0, np.uint64(1), 0, 0, 0.0)
+    rule = Rule(0.8, None, np.uint64(1), 0, 0, 0.0)
     speaker = Speaker(network, rule, banned, np.arange(job.B))
 
     def run() -> int:
