@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.batches import Rows, choose_rows, epoch_order
+from gencli.batches import choose_rows, epoch_rows
 from gencli.choices import Choices
 from gencli.codecs.codec import UNK, Codec, Tokens, encode_documents, fit_codec
 from gencli.config import (
@@ -264,5 +264,5 @@ def _training(choices: Choices, defaults: Defaults, data: Tokens, seed: int) -> 
     )
     rows, steps = choose_rows(data, asked.batch_size, asked.seq_length)
     config = TrainConfig(**{**vars(asked), "batch_size": rows, "seq_length": steps})
-    first_pass = Rows(data, epoch_order(len(data.lengths), seed, 0), rows, steps)
+    first_pass = epoch_rows(data, seed, 0, rows, steps)
     return config, len(first_pass)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.batches import Rows, epoch_order
+from gencli.batches import Rows, epoch_rows
 from gencli.checkpoint import Checkpoint, stored_model, write_checkpoint
 from gencli.codecs.music import MusicCodec
 from gencli.config import SampleConfig
@@ -67,6 +67,7 @@ class Training:
         self.interrupted = False
         self._reader = self.network.reader(self.optimizer.averaged)  # evaluations and samples are of what is kept
         self._closing_seconds = 0.0  # what the last evaluation will take
+        self._evaluated = 2 if plan.train.optimizer.average > 0 else 1  # weights that it tries
 
     @classmethod
     def resume(cls, sources: Sequence[str], output: Path, threads: int, *, sample_every: int | None = None) -> Training:
@@ -105,7 +106,8 @@ class Training:
             entered = time.perf_counter() - self._clock.seconds
             self._compile()
             if self.plan.train.minutes is not None:
-                self._closing_seconds = evaluation_seconds(self._reader, self.plan.valid_data, self.plan)
+                once = evaluation_seconds(self._reader, self.plan.valid_data, self.plan)
+                self._closing_seconds = self._evaluated * once
             self._started = time.perf_counter() - self.progress.seconds - self._clock.seconds
             self._saved = time.perf_counter()
             if self.lead > 0:
@@ -145,8 +147,7 @@ class Training:
         """The documents of the pass under way, in its order, tunes in the keys of this pass."""
         train = self.plan.train
         data = self.plan.codec.varied(self.plan.train_data, train.seed, self.progress.epoch)
-        order = epoch_order(len(data.lengths), train.seed, self.progress.epoch)
-        return Rows(data, order, train.batch_size, train.seq_length)
+        return epoch_rows(data, train.seed, self.progress.epoch, train.batch_size, train.seq_length)
 
     def _steps(self) -> Iterator[Step]:
         """All steps that are left, record by record."""
@@ -162,10 +163,10 @@ class Training:
             news = News(event=event)
             if event is None and (due or done >= 1.0):
                 began = time.perf_counter()
-                valid_loss = self._evaluate(self._epoch(rows))
+                valid_loss = self._evaluate(self._epoch(rows), last=done >= 1.0)
                 news = News(valid_loss, self._samples(done), train_loss=progress.history[-1]["train_loss"])
                 progress.finished = done >= 1.0 or self._out_of_patience() or self._on_target()
-                self._closing_seconds = time.perf_counter() - began
+                self._closing_seconds = self._evaluated * (time.perf_counter() - began)
             if news != News() or meter.due() or progress.finished:
                 yield meter.record(progress, self._epoch(rows), done, self._clock.seconds, news)
             if self.interrupted and not progress.finished:
@@ -216,19 +217,17 @@ class Training:
         rate = self.plan.train.optimizer.lr * progress.rate_factor
         return f"the loss is not finite: back to the best weights, learning rate now at most {rate:g}"
 
-    def _evaluate(self, epoch: float) -> float | None:
-        """The validation loss, noted in the history; the best weights are kept. None without validation documents."""
-        progress, data = self.progress, self.plan.valid_data
-        valid_loss = None
-        if len(data.ids):
-            self._reader.pack()
-            measured = evaluate(self._reader, data, self.plan)
-            valid_loss = measured if math.isfinite(measured) else None
-            if valid_loss is not None and (progress.best_loss is None or valid_loss < progress.best_loss):
-                progress.best_loss, progress.stale = valid_loss, 0
-                self.best[:] = self._reader.flat
-            else:
-                progress.stale += 1
+    def _evaluate(self, epoch: float, last: bool) -> float | None:
+        """The validation loss, noted in the history; the best weights are kept. None without validation documents.
+
+        The last evaluation tries the weights themselves too: averages lag behind where much is still being learned.
+        """
+        progress = self.progress
+        valid_loss, best = None, progress.best_loss
+        if len(self.plan.valid_data.ids):
+            readers = [self._reader, self.network.reader()] if last and self._evaluated > 1 else [self._reader]
+            valid_loss = min((loss for loss in map(self._try, readers) if math.isfinite(loss)), default=None)
+            progress.stale = progress.stale + 1 if progress.best_loss == best else 0
         else:
             self.best[:] = self._reader.flat
         train_loss = progress.loss_sum / max(progress.loss_weight, 1.0)
@@ -237,6 +236,15 @@ class Training:
         progress.loss_sum = progress.loss_weight = 0.0
         progress.evaluations += 1
         return valid_loss
+
+    def _try(self, reader: Network) -> float:
+        """The validation loss of some weights, which are kept if they are the best so far."""
+        reader.pack()
+        loss = evaluate(reader, self.plan.valid_data, self.plan)
+        if math.isfinite(loss) and (self.progress.best_loss is None or loss < self.progress.best_loss):
+            self.progress.best_loss = loss
+            self.best[:] = reader.flat
+        return loss
 
     def _out_of_patience(self) -> bool:
         return 0 < self.plan.train.patience <= self.progress.stale

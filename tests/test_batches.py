@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gencli.batches import Rows, choose_rows, epoch_order, pack_documents
+from gencli.batches import PIECE, Rows, choose_rows, epoch_order, epoch_rows, pack_documents
 from gencli.codecs.codec import Tokens
 from tests.reference import batches as twin
 
@@ -182,6 +182,35 @@ def test_epoch_order_is_fixed_for_all_machines_and_differs_by_seed_and_epoch():
     assert epoch_order(8, 1, 0).tolist() == [4, 6, 2, 5, 7, 1, 0, 3]
     orders = {tuple(epoch_order(50, seed, epoch).tolist()) for seed in range(4) for epoch in range(4)}
     assert len(orders) == 16
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_long_documents_are_learned_from_piece_by_piece(epoch):
+    lengths = [3, 3 * PIECE + 50, 0, 2 * PIECE - 1, 2 * PIECE]
+    rows = epoch_rows(make_tokens(lengths), 1, epoch, 1, 100)
+    inputs, targets, starts = (whole(rows, name)[:, 0] for name in ("inputs", "targets", "starts"))
+    assert sorted(targets.tolist()) == list(range(1, sum(lengths) + 1))
+    begins = [1 + sum(lengths[:which]) for which in (0, 1, 3, 4)]
+    assert sorted(targets[starts].tolist()) == begins
+    np.testing.assert_array_equal(inputs[~starts], targets[~starts] - 1)  # at a later piece's beginning too
+    places = {int(target): place for place, target in enumerate(targets)}
+    cuts = [begins[1] + PIECE + 16, begins[1] + 2 * PIECE + 33, begins[3] + PIECE]  # 3 * PIECE + 50 tokens in thirds
+    for first, end in zip(sorted(begins + cuts), [*sorted(begins + cuts)[1:], sum(lengths) + 1], strict=True):
+        assert places[end - 1] - places[first] == end - 1 - first
+    assert any(places[cut] != places[cut - 1] + 1 for cut in cuts)
+
+
+def test_pieces_come_in_another_order_each_pass_but_short_documents_stay_whole():
+    long = make_tokens([40 * PIECE])
+    orders = [
+        tuple(whole(epoch_rows(long, seed, epoch, 2, 64), "targets")[:, 0]) for seed, epoch in [(1, 0), (1, 1), (2, 0)]
+    ]
+    assert len(set(orders)) == 3
+    assert orders[0] == tuple(whole(epoch_rows(long, 1, 0, 2, 64), "targets")[:, 0])
+    short = make_tokens([5, 9, 2 * PIECE - 1, 7])
+    expected = Rows(short, epoch_order(4, 3, 2), 2, 10)
+    for name in FIELDS:
+        np.testing.assert_array_equal(whole(epoch_rows(short, 3, 2, 2, 10), name), whole(expected, name), err_msg=name)
 
 
 @pytest.mark.parametrize(
