@@ -12,7 +12,7 @@ from gencli.kernels.compile import inlined
 from gencli.kernels.dense import BLOCK, halve_panels, multiply_window, weight_gradient_halved
 from gencli.kernels.product import CHUNK_ROWS, product
 from gencli.kernels.threads import Team
-from gencli.kernels.tile import DEPTH, padded, panel_width
+from gencli.kernels.tile import DEPTH, FEW, padded, panel_width
 from gencli.layers.packed import scratch_words
 from tests.reference import bfloat16 as reference
 from tests.test_dense import from_panels, in_panels, random_array
@@ -167,6 +167,7 @@ def test_products_of_every_depth_about_the_blocks(accumulate: int) -> None:
     for k in (1, 2, 3, 15, 16, 17, 33, block - 1, block, block + 1, block + 2, 2 * block - 1, 2 * block + 1, 1100):
         for panels in (1, 2, 3):
             check_product(27, k, panels, accumulate)
+            check_product(FEW, k, panels + 2, accumulate)
     check_product(CHUNK_ROWS + 1, 2 * block + 1, 3, accumulate)
 
 

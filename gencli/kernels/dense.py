@@ -9,6 +9,7 @@ from gencli.kernels.tile import PANEL_BYTES, size_of, tile_rows
 from gencli.kernels.vector import REGISTER_BYTES, address, load, splat, store
 
 BLOCK = 256  # rows whose gradients are gathered at a time: a panel of them stays in the first-level cache
+GROUP = 4  # panels whose columns are read at a time: whole runs of a row, which arrive before they are asked for
 
 
 @kernel
@@ -93,7 +94,7 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, 
 
 @kernel
 def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, first, last):
-    """As weight_gradient, both factors rounded to bfloat16; scratch (BLOCK / 2, X + width) words, X columns of x.
+    """As weight_gradient, both factors rounded to bfloat16; scratch (BLOCK / 2, GROUP * width + X) words.
 
     Rows of x and d_out are taken in pairs (r, r + 1); the bias is summed from float32.
     """
@@ -102,7 +103,7 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accum
     word, zero = scratch.dtype.type(0), d_out.dtype.type(0)
     width, lanes = PANEL_BYTES // 4, REGISTER_BYTES // 4
     nothing = splat(zero)
-    panel, left = address(scratch, 0), address(scratch, BLOCK // 2 * width)
+    panels, left = address(scratch, 0), address(scratch, GROUP * (BLOCK // 2) * width)
     if accumulate == 0:
         for column in range(offset + first * width, offset + last * width, lanes):
             store(d_bias, column, nothing)
@@ -114,16 +115,16 @@ def weight_gradient_halved(x, k, d_out, offset, gradient, d_bias, scratch, accum
             for j in range(0, X, lanes):
                 high = load(x, at + X + j) if 2 * i + 1 < rows else nothing
                 store_pairs(left + (i * X + j) * 4, load(x, at + j), high)
-        for p in range(first, last):
-            column = offset + p * width
-            for j in range(0, width, lanes):
-                total = load(d_bias, column + j)
-                for i in range(pairs):
-                    at = (begin + 2 * i) * N + column + j
-                    low = load(d_out, at)
-                    high = load(d_out, at + N) if 2 * i + 1 < rows else nothing
-                    total = total + low + high
-                    store_pairs(panel + i * PANEL_BYTES + j * 4, low, high)
-                store(d_bias, column + j, total)
-            place = address(gradient, p * k * width)
-            tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else accumulate)
+        for p in range(first, last, GROUP):
+            group = min(GROUP, last - p) * width
+            for i in range(pairs):
+                at = (begin + 2 * i) * N + offset + p * width
+                for j in range(0, group, lanes):
+                    low = load(d_out, at + j)
+                    high = load(d_out, at + N + j) if 2 * i + 1 < rows else nothing
+                    column = offset + p * width + j
+                    store(d_bias, column, load(d_bias, column) + low + high)
+                    store_pairs(panels + (j // width * (BLOCK // 2) + i) * PANEL_BYTES + j % width * 4, low, high)
+            for q in range(group // width):
+                panel, place = panels + q * (BLOCK // 2) * PANEL_BYTES, address(gradient, (p + q) * k * width)
+                tile_rows(word, left, 4, X * 4, k, panel, pairs, place, PANEL_BYTES, 1 if begin > 0 else accumulate)

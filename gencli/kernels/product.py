@@ -10,7 +10,7 @@ from numba.extending import overload
 
 from gencli.kernels.bfloat16 import load_at, stack_bytes, store_neighbours
 from gencli.kernels.compile import OPTIONS, inlined, kernel
-from gencli.kernels.tile import DEPTH, PANEL_BYTES, size_of, tile_panels, tile_rows
+from gencli.kernels.tile import DEPTH, FEW, PANEL_BYTES, size_of, tile_few, tile_panels, tile_rows
 from gencli.kernels.vector import REGISTER_BYTES, address
 
 CHUNK_ROWS = 48  # rows rounded to bfloat16 at a time, on the stack
@@ -58,6 +58,8 @@ def halved_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_ro
             column = out + begin * out_row
             if rows == 1:
                 tile_panels(like, rounded, 4, panel, panel_step, pairs, count, column, held)
+            elif rows == FEW:
+                tile_few(like, rounded, DEPTH * 4, 4, panel, panel_step, pairs, count, column, out_row, held)
             else:
                 for _ in range(count):
                     tile_rows(like, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row, held)

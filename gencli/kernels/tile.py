@@ -27,6 +27,7 @@ TALL = 12 if _MANY_REGISTERS else 6
 TALLEST = TALL + 1  # where exactly so many rows are left
 MIDDLE = TALL * 2 // 3  # enough sums under way for the latency of a bfloat16 dot product; four rows have too few
 WIDE = 4  # panels side by side in a tile of one row
+FEW = 4  # rows over two panels at a time: as many sums under way as in a middle tile
 DEPTH = 256  # k is taken in blocks, whose part of a panel stays in the first-level cache
 
 
@@ -113,16 +114,16 @@ class _TileCode:
             panel = b.add(panel, panel_step)
         return found
 
-    def loop(self, sums: list[Any], a: Any, a_k: Any, stride: Any, panel: Any, k: Any) -> list[Any]:
+    def loop(self, sums: list[Any], a: Any, a_row: Any, a_k: Any, panel: Any, panel_step: Any, k: Any) -> list[Any]:
         """The sums after all of k; k >= 1."""
         b, V = self.builder, self.vectors
-        rows = self.row_addresses(a, stride)
+        rows = self.row_addresses(a, a_row)
         before, body, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
         b.branch(body)
         b.position_at_end(body)
         step, offset, column = (b.phi(ir.IntType(64)) for _ in range(3))
         phis = [b.phi(self.vector) for _ in sums]
-        weights = self.weights(panel, column, stride)
+        weights = self.weights(panel, column, panel_step)
         new = []
         for i, row in enumerate(rows):
             left = spread(b, self.read(b.add(row, offset), self.scalar), self.operand)
@@ -142,10 +143,9 @@ class _TileCode:
 
 
 @intrinsic(prefer_literal=True)
-def _tile(typing, rows, panels, like, a, a_k, stride, panel, k, c, c_row, add):
-    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels, of rows or panels one alone; all in bytes.
+def _tile(typing, rows, panels, like, a, a_row, a_k, panel, panel_step, k, c, c_row, add):
+    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels; places and steps in bytes.
 
-    `stride` is that of A's rows, or, of one row, that of the panels.
     `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
     `add` is 0 to overwrite C, else its sums begin with what C holds.
     """
@@ -154,15 +154,15 @@ def _tile(typing, rows, panels, like, a, a_k, stride, panel, k, c, c_row, add):
 
     def codegen(context, builder, sig, args):
         """Lay the tile's code down where it is called."""
-        _, _, _, a, a_k, stride, panel, k, c, c_row, add = args
+        _, _, _, a, a_row, a_k, panel, panel_step, k, c, c_row, add = args
         code = _TileCode(builder, dtype, rows.literal_value, panels.literal_value, halved)
         places = code.places(c, c_row)
-        sums = code.loop(code.start(add, places), a, a_k, stride, panel, k)
+        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
         for place, value in zip(places, sums, strict=True):
             builder.store(value, code.at(place, code.vector)).align = code.align
         return context.get_dummy_value()
 
-    return types.void(rows, panels, like, *[types.intp] * 8), codegen
+    return types.void(rows, panels, like, *[types.intp] * 9), codegen
 
 
 @intrinsic
@@ -180,19 +180,19 @@ def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
     """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then smaller ones; arguments as for `_tile`."""
     i = 0
     while m - i >= TALL and m - i != TALLEST:
-        _tile(TALL, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        _tile(TALL, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
         i += TALL
     if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-        _tile(TALLEST, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        _tile(TALLEST, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
         i += TALLEST
     if m - i >= MIDDLE:
-        _tile(MIDDLE, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        _tile(MIDDLE, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
         i += MIDDLE
     while m - i >= 4:
-        _tile(4, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        _tile(4, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
         i += 4
     while m > i:
-        _tile(1, 1, like, a + i * a_row, a_k, a_row, panel, k, c + i * c_row, c_row, accumulate)
+        _tile(1, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
         i += 1
 
 
@@ -200,12 +200,24 @@ def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
 def tile_panels(like, a, a_k, panel, panel_step, k, count, c, accumulate):
     """C (1, count * width) (+)= A (1, k) @ W: several panels at a time, whose sums do not wait for each other."""
     while count >= WIDE:
-        _tile(1, WIDE, like, a, a_k, panel_step, panel, k, c, 0, accumulate)
+        _tile(1, WIDE, like, a, 0, a_k, panel, panel_step, k, c, 0, accumulate)
         panel += WIDE * panel_step
         c += WIDE * PANEL_BYTES
         count -= WIDE
     while count > 0:
-        _tile(1, 1, like, a, a_k, 0, panel, k, c, 0, accumulate)
+        _tile(1, 1, like, a, 0, a_k, panel, 0, k, c, 0, accumulate)
         panel += panel_step
         c += PANEL_BYTES
         count -= 1
+
+
+@kernel
+def tile_few(like, a, a_row, a_k, panel, panel_step, k, count, c, c_row, accumulate):
+    """C (FEW, count * width) (+)= A (FEW, k) @ W: two panels at a time."""
+    while count >= 2:
+        _tile(FEW, 2, like, a, a_row, a_k, panel, panel_step, k, c, c_row, accumulate)
+        panel += 2 * panel_step
+        c += 2 * PANEL_BYTES
+        count -= 2
+    if count > 0:
+        _tile(FEW, 1, like, a, a_row, a_k, panel, 0, k, c, c_row, accumulate)

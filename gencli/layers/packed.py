@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.kernels.dense import BLOCK, halve_panels, transpose_panels, weight_gradient, weight_gradient_halved
+from gencli.kernels.dense import BLOCK, GROUP, halve_panels, transpose_panels, weight_gradient, weight_gradient_halved
 from gencli.kernels.threads import bounds
 from gencli.kernels.tile import panel_width
 
@@ -76,4 +76,4 @@ class PackedWeights:
 def scratch_words(padded_k: int, dtype: Any) -> int:
     """Words of 32 bits that `gradient` needs for itself, by each thread."""
     item = np.dtype(dtype).itemsize // 4
-    return int(BLOCK * max(panel_width(dtype) * item, (panel_width(dtype) + padded_k) // 2))
+    return int(BLOCK * max(panel_width(dtype) * item, (GROUP * panel_width(dtype) + padded_k) // 2))
