@@ -38,7 +38,7 @@ GIVEN = {
     "seed": 11,
     "max_steps": 99,
 }
-TABLED = {field.name for field in fields(Defaults)} - {"tokens"}
+TABLED = {field.name for field in fields(Defaults)} - {"tokens", "more_dropout"}
 
 
 @pytest.fixture
