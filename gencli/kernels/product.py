@@ -24,7 +24,7 @@ def full_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_row,
     item = size_of(like)
     panel_step = panel_rows * PANEL_BYTES
     if m == 1:
-        tile_panels(like, x, item, weights, panel_step, k, count, out, accumulate)
+        tile_panels(like, x, weights, panel_step, k, count, out, accumulate)
         return
     for _ in range(count):
         done, held = 0, accumulate
@@ -57,9 +57,9 @@ def halved_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_ro
             panel = weights + done // 2 * PANEL_BYTES
             column = out + begin * out_row
             if rows == 1:
-                tile_panels(like, rounded, 4, panel, panel_step, pairs, count, column, held)
+                tile_panels(like, rounded, panel, panel_step, pairs, count, column, held)
             elif rows == FEW:
-                tile_few(like, rounded, DEPTH * 4, 4, panel, panel_step, pairs, count, column, out_row, held)
+                tile_few(like, rounded, DEPTH * 4, panel, panel_step, pairs, count, column, out_row, held)
             else:
                 for _ in range(count):
                     tile_rows(like, rounded, DEPTH * 4, 4, rows, panel, pairs, column, out_row, held)

@@ -142,27 +142,51 @@ class _TileCode:
         return new
 
 
+def _lay(builder: Any, shape: tuple[Any, Any], like: Any, left: Any, weights: Any, k: Any, sums: Any) -> None:
+    """Lay a tile's code down where it is called.
+
+    shape (rows, panels) as literal types; left (a, a_row, a_k), weights (panel, panel_step), sums (c, c_row, add).
+    """
+    dtype = types.float64 if like.bitwidth == 64 else types.float32
+    rows, panels = (size.literal_value for size in shape)
+    (a, a_row, a_k), (panel, panel_step), (c, c_row, add) = left, weights, sums
+    code = _TileCode(builder, dtype, rows, panels, like == types.uint32)
+    places = code.places(c, c_row)
+    found = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
+    for place, value in zip(places, found, strict=True):
+        builder.store(value, code.at(place, code.vector)).align = code.align
+
+
 @intrinsic(prefer_literal=True)
-def _tile(typing, rows, panels, like, a, a_row, a_k, panel, panel_step, k, c, c_row, add):
-    """C (rows, panels * width) (+)= A (rows, k) @ W, W in panels; places and steps in bytes.
+def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
+    """C (rows, width) (+)= A (rows, k) @ panel; places and steps in bytes.
 
     `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
     `add` is 0 to overwrite C, else its sums begin with what C holds.
     """
-    dtype = types.float64 if like.bitwidth == 64 else types.float32
-    halved = like == types.uint32
 
     def codegen(context, builder, sig, args):
-        """Lay the tile's code down where it is called."""
-        _, _, _, a, a_row, a_k, panel, panel_step, k, c, c_row, add = args
-        code = _TileCode(builder, dtype, rows.literal_value, panels.literal_value, halved)
-        places = code.places(c, c_row)
-        sums = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
-        for place, value in zip(places, sums, strict=True):
-            builder.store(value, code.at(place, code.vector)).align = code.align
+        """A tile of one panel."""
+        _, _, a, a_row, a_k, panel, k, c, c_row, add = args
+        step = ir.Constant(ir.IntType(64), 0)
+        _lay(builder, (rows, types.literal(1)), like, (a, a_row, a_k), (panel, step), k, (c, c_row, add))
         return context.get_dummy_value()
 
-    return types.void(rows, panels, like, *[types.intp] * 9), codegen
+    return types.void(rows, like, *[types.intp] * 8), codegen
+
+
+@intrinsic(prefer_literal=True)
+def _wide_tile(typing, rows, panels, like, a, a_row, panel, panel_step, k, c, c_row, add):
+    """C (rows, panels * width) (+)= A (rows, k) @ W, of panels side by side; A's elements follow on one another."""
+
+    def codegen(context, builder, sig, args):
+        """A tile of some panels."""
+        _, _, _, a, a_row, panel, panel_step, k, c, c_row, add = args
+        item = ir.Constant(ir.IntType(64), like.bitwidth // 8)
+        _lay(builder, (rows, panels), like, (a, a_row, item), (panel, panel_step), k, (c, c_row, add))
+        return context.get_dummy_value()
+
+    return types.void(rows, panels, like, *[types.intp] * 8), codegen
 
 
 @intrinsic
@@ -180,44 +204,44 @@ def tile_rows(like, a, a_row, a_k, m, panel, k, c, c_row, accumulate):
     """C (m, width) (+)= A (m, k) @ panel: rows in tall tiles, then smaller ones; arguments as for `_tile`."""
     i = 0
     while m - i >= TALL and m - i != TALLEST:
-        _tile(TALL, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+        _tile(TALL, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += TALL
     if m - i == TALLEST:  # no row is left over for a tile of its own, which would take as long as four
-        _tile(TALLEST, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+        _tile(TALLEST, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += TALLEST
     if m - i >= MIDDLE:
-        _tile(MIDDLE, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+        _tile(MIDDLE, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += MIDDLE
     while m - i >= 4:
-        _tile(4, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+        _tile(4, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += 4
     while m > i:
-        _tile(1, 1, like, a + i * a_row, a_row, a_k, panel, 0, k, c + i * c_row, c_row, accumulate)
+        _tile(1, like, a + i * a_row, a_row, a_k, panel, k, c + i * c_row, c_row, accumulate)
         i += 1
 
 
 @kernel
-def tile_panels(like, a, a_k, panel, panel_step, k, count, c, accumulate):
+def tile_panels(like, a, panel, panel_step, k, count, c, accumulate):
     """C (1, count * width) (+)= A (1, k) @ W: several panels at a time, whose sums do not wait for each other."""
     while count >= WIDE:
-        _tile(1, WIDE, like, a, 0, a_k, panel, panel_step, k, c, 0, accumulate)
+        _wide_tile(1, WIDE, like, a, 0, panel, panel_step, k, c, 0, accumulate)
         panel += WIDE * panel_step
         c += WIDE * PANEL_BYTES
         count -= WIDE
     while count > 0:
-        _tile(1, 1, like, a, 0, a_k, panel, 0, k, c, 0, accumulate)
+        _wide_tile(1, 1, like, a, 0, panel, 0, k, c, 0, accumulate)
         panel += panel_step
         c += PANEL_BYTES
         count -= 1
 
 
 @kernel
-def tile_few(like, a, a_row, a_k, panel, panel_step, k, count, c, c_row, accumulate):
+def tile_few(like, a, a_row, panel, panel_step, k, count, c, c_row, accumulate):
     """C (FEW, count * width) (+)= A (FEW, k) @ W: two panels at a time."""
     while count >= 2:
-        _tile(FEW, 2, like, a, a_row, a_k, panel, panel_step, k, c, c_row, accumulate)
+        _wide_tile(FEW, 2, like, a, a_row, panel, panel_step, k, c, c_row, accumulate)
         panel += 2 * panel_step
         c += 2 * PANEL_BYTES
         count -= 2
     if count > 0:
-        _tile(FEW, 1, like, a, a_row, a_k, panel, 0, k, c, c_row, accumulate)
+        _wide_tile(FEW, 1, like, a, a_row, panel, 0, k, c, c_row, accumulate)
