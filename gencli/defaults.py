@@ -48,10 +48,10 @@ SHORT_TABLE = (
 # 1.571 and 1.580, the first 60,000 1.52 and 1.56.
 # Before texts were read in pieces: a half cosine 0.01 more, weight decay of 0.003 or 0.03 0.02 more, vectors 0.05 more;
 # batches that grow from 8 to 16 or passages from 16 to 64 steps within 0.01 of 12 x 32 throughout, names 0.00 to 0.01
-# more. Tried in PyTorch, equal steps, one seed: two layers of 160 1.553, with a sum or all inputs skipping to the output
-# 1.531 or 1.517, one layer of as many parameters 1.530. An LSTM whose gates are normalised (Ba et al. 2016), read in
-# pieces: 1.510 against 1.545 after two passes with 192 units, 1.469 against 1.494 after five, at a tenth more time.
-# That gain is not in the kernels yet.
+# more. Tried in PyTorch, equal steps, one seed: two layers of 160 1.553, with a sum or all inputs skipping to the
+# output 1.531 or 1.517, one layer of as many parameters 1.530. An LSTM whose gates are normalised (Ba et al. 2016),
+# read in pieces: 1.510 against 1.545 after two passes with 192 units, 1.469 against 1.494 after five, at a tenth more
+# time. That gain is not in the kernels yet.
 TABLE = (
     Defaults(3_000, 128, 1, 0.5, 8, 32, 60, 0.01, 0.3, 0.4, 0.03, 3, 64),
     Defaults(100_000, 192, 1, 0.25, 8, 32, 20, 0.015, 0.2, 0.3, 0.03, 3, 64),
