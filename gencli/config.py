@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from gencli.errors import OptionError
 
-CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm"]
+CellName = Literal["rnn", "simple-gru", "gru", "lstm", "peephole-lstm", "rms-lstm"]
 Level = Literal["char", "word", "music"]
 LabelSource = Literal["none", "folder"]
 SplitName = Literal["words", "whitespace"]

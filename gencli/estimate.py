@@ -34,7 +34,7 @@ def memory_bytes(plan: Plan) -> int:
     network, train = plan.network, plan.train
     cell = cell_named(network.cell)
     size = Layout(network, cell, "float32").size
-    units = network.hidden_size * network.layers * (cell.gates + 2 + cell.has_memory + cell.has_extra)
+    units = network.hidden_size * network.layers * (cell.gates + 2 + cell.has_memory + cell.extra_width)
     steps, V = train.batch_size * train.seq_length, network.vocabulary_size
     logits = min(steps, BLOCK_ROWS) * V if V > LARGE_VOCABULARY else steps * V
     logits = steps * network.cutoffs[0] if network.cutoffs else logits

@@ -208,7 +208,7 @@ class Network:
     def workspace(self, rows: int) -> Work:
         """What compiled steps of so many rows need for themselves."""
         width, sides = self.layers[0].width, len(self.config.side_sizes)
-        return workspace(self.weights, self.config.vocabulary_size, width, rows, sides)
+        return workspace(self.weights, self.cell, self.config.vocabulary_size, width, rows, sides)
 
     def read(self, ids: Array, state: State) -> Array:
         """Logits (P + 1, V) of each next token as ids (P,) are read from a document's beginning; one row."""

@@ -59,7 +59,7 @@ def test_wrong_usage_ends_with_2(gencli, arguments):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("train", "x", "--cell", "foo"), "--cell foo: not one of rnn, simple-gru, gru, lstm, peephole-lstm"),
+        (("train", "x", "--cell", "foo"), "--cell foo: not one of rnn, simple-gru, gru, lstm, peephole-lstm, rms-lstm"),
         (("train", "x", "--level", "f\no"), "--level f o: not one of auto, char, word, music"),
         (("train", "x", "--lr", "abc"), "--lr abc: not a number"),
         (("train", "x", "--seed", "2", "--seed", "1.5"), "--seed 1.5: not a whole number"),

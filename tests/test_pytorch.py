@@ -133,6 +133,44 @@ def test_forward_and_gradients_equal_torchs(cell: Any, activation: Any) -> None:
     network.team.close()
 
 
+def rms_lstm_losses(tensors: dict[str, Any], inputs: Array, targets: Array) -> Any:
+    """Losses (T, B) of an rms-lstm from zero states, written with torch's own rms_norm for autograd to see through."""
+    x = tensors["tokens.table"][torch.tensor(inputs, dtype=torch.int64)]
+    for layer in range(L):
+        x = x if layer == 0 else x @ tensors[below(layer)]
+        a, c, outputs = torch.zeros(B, H).double(), torch.zeros(B, H).double(), []
+        for step in x + tensors[f"layers.{layer}.bias"]:
+            product = a @ tensors[f"layers.{layer}.recurrent"]
+            u, f, o, candidate = (step + torch.nn.functional.rms_norm(product, (4 * H,), eps=1e-5)).chunk(4, dim=1)
+            c = torch.sigmoid(u) * torch.tanh(candidate) + torch.sigmoid(f) * c
+            a = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(a)
+        x = torch.stack(outputs)
+    logits = (x @ tensors["output.weight"] + tensors["output.bias"]).reshape(-1, V)
+    wanted = torch.tensor(targets.reshape(-1), dtype=torch.int64)
+    return torch.nn.functional.cross_entropy(logits, wanted, reduction="none").reshape(T, B)
+
+
+def test_the_rms_lstm_equals_one_made_of_torchs_rms_norm() -> None:
+    network = random_network(NetworkConfig(V, cell="rms-lstm", hidden_size=H, layers=L), threads=2, dtype=np.float32)
+    tensors = {
+        name: torch.tensor(values.astype(np.float64)).requires_grad_() for name, values in network.tensors().items()
+    }
+    inputs, targets = np.random.default_rng(5).integers(0, V, (2, T, B)).astype(np.int32)
+    none = np.zeros((T, B), np.bool_), np.zeros((0, T, B), np.int32)
+    batch = Batch(inputs, targets, none[0], np.ones((T, B), np.float32), none[1])
+    losses = rms_lstm_losses(tensors, inputs, targets)
+    losses.mean().backward()
+
+    assert_close(network.losses(batch, network.state(B)), losses.detach().numpy(), "losses")
+    assert_close(network.learn(batch, network.state(B), key=0), losses.detach().numpy(), "losses while learning")
+    found = network.layout.plain(network.gradient)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert_close(found[name], tensor.grad.numpy(), name)
+    network.team.close()
+
+
 class WordModel:
     """A word-level language model as torch's users write it, with our weights; tails without biases, as torch's are."""
 

@@ -99,6 +99,20 @@ def test_peephole_lstm_by_hand_reads_the_previous_c_in_all_three_gates():
         cells.step("peephole-lstm", (c, c), x_side, np.zeros((2, 8)))
 
 
+def test_rms_lstm_by_hand_divides_the_recurrent_product():
+    a, c = row(2.0), row(0.8)
+    x_side = row(LN2, 0.0, -LN3, LN2)
+    # [u, f, o, c~] = 2 * [3, -1, 1, -1] has a root mean square of 2 sqrt(3): what is added is [3, -1, 1, -1] / sqrt(3)
+    scaled = np.array([3.0, -1.0, 1.0, -1.0]) / math.sqrt(3 + 1e-5 / 4)
+    expected = cells.step("lstm", (row(0.0), c), x_side + scaled, np.zeros((1, 4)))
+    found = cells.step("rms-lstm", (a, c), x_side, np.array([[3.0, -1.0, 1.0, -1.0]]))
+    assert_allclose(found, expected, rtol=1e-14)
+    stretched = cells.step("rms-lstm", (1e6 * a, c), x_side, np.array([[3.0, -1.0, 1.0, -1.0]]))
+    assert_allclose(stretched, expected, rtol=1e-5)  # the state's length does not count
+    nothing = cells.step("rms-lstm", (row(0.0), c), x_side, np.ones((1, 4)))
+    assert_array_equal(nothing, cells.step("lstm", (row(0.0), c), x_side, np.zeros((1, 4))))
+
+
 def gate_side(cell, rng, **fixed):
     """A random x_side with whole gates fixed, named by letter: 40 opens a gate to within 1e-17, -800 shuts it."""
     x_side = rng.standard_normal((B, len(cells.GATES[cell]) * H))

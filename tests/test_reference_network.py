@@ -44,7 +44,7 @@ def row(*values):
 
 @EVERY_CELL
 def test_random_parameters_have_the_canonical_shapes(cell):
-    G = {"rnn": 1, "simple-gru": 2, "gru": 3, "lstm": 4, "peephole-lstm": 4}[cell]
+    G = {"rnn": 1, "simple-gru": 2, "gru": 3, "lstm": 4, "peephole-lstm": 4, "rms-lstm": 4}[cell]
     expected = {"tokens.table": (V, G * H), "side.0.table": (4, G * H), "side.1.table": (2, G * H)}
     for layer in range(2):
         expected[f"layers.{layer}.recurrent"] = (H, G * H)

@@ -7,7 +7,7 @@ Arrays that every cell's kernels share, for T steps, B rows, H units (padded to 
     keep    (T + 1, B)      0 where a document begins at step t, else 1; the last row is 1
     state   (T + 1, B, Hp)  a as it enters step t: already zero where a document begins
     memory  (T + 1, B, Hp)  c likewise, for cells that have one; any small array for the others
-    extra   (T, B, Hp)      what the cell keeps for its backward pass
+    extra   (T, B, X * Hp)  what the cell keeps for its backward pass, X units for each of its own
     output  (T, B, Hp)      a as it leaves step t
     d_carry (2, B, Hp)      gradients on their way from a step to the one before it: of a, and of c where there is one
 
@@ -28,11 +28,15 @@ LANE_BYTES = REGISTER_BYTES
 
 @dataclass(frozen=True)
 class RecurrentProduct:
-    """One recurrent product: which array enters it, and the gates [first, last) that come out."""
+    """One recurrent product: which array enters it, and the gates [first, last) that come out.
+
+    After the backward pass `gradient` holds, in the columns of those gates, the gradient of what came out.
+    """
 
     source: Literal["state", "extra"]
     first: int
     last: int
+    gradient: Literal["gates", "extra"] = "gates"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Cell:
     forward: Callable[..., None]
     backward: Callable[..., None]
     has_memory: bool = False
-    has_extra: bool = False
+    extra_width: int = 0  # X of `extra`; 0 = the cell keeps nothing
     forget_gate: int | None = None  # its bias begins at 1 (Jozefowicz et al. 2015, section 2.2)
     peephole_gradient: Callable[..., None] | None = None
     activations: tuple[str, ...] = ("tanh",)  # the kernels receive the index of the one in force

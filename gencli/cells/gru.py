@@ -48,7 +48,9 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
+def backward(
+    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
+):
     """Gradients before activation, into `gates`; d_carry[1] holds that of G_r * c within a step."""
     T, B, N = gates.shape
     Hp = N // 3
@@ -80,4 +82,4 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
         product(gates, row, N, m, 2 * Hp, recurrent_t, N, panels, d_state, out, Hp, 1)
 
 
-CELL = Cell(3, (RecurrentProduct("state", 0, 2), RecurrentProduct("extra", 2, 3)), forward, backward, has_extra=True)
+CELL = Cell(3, (RecurrentProduct("state", 0, 2), RecurrentProduct("extra", 2, 3)), forward, backward, extra_width=1)

@@ -45,7 +45,9 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
+def backward(
+    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
+):
     """Gradients before activation, into `gates`; da and dc go from step to step in d_carry."""
     T, B, N = gates.shape
     Hp = N // 4
@@ -72,4 +74,4 @@ def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output,
         product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)
 
 
-CELL = Cell(4, (RecurrentProduct("state", 0, 4),), forward, backward, has_memory=True, has_extra=True, forget_gate=1)
+CELL = Cell(4, (RecurrentProduct("state", 0, 4),), forward, backward, has_memory=True, extra_width=1, forget_gate=1)

@@ -46,7 +46,9 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
+def backward(
+    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
+):
     """Gradients before activation, into `gates`; dc also goes back through the three peepholes."""
     T, B, N = gates.shape
     Hp = N // 4
@@ -97,7 +99,7 @@ CELL = Cell(
     forward,
     backward,
     has_memory=True,
-    has_extra=True,
+    extra_width=1,
     forget_gate=1,
     peephole_gradient=peephole_gradient,
 )

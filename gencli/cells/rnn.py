@@ -32,7 +32,9 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, relu, first, last):
+def backward(
+    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
+):
     """Gradient before activation, into `gates`: dz = (d_output + d_state) * (1 - a^2), or where a > 0 for relu."""
     T, B, N = gates.shape
     lanes = LANE_BYTES // gates.itemsize

@@ -10,6 +10,7 @@ from numba import types
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from gencli.cells.cell import Cell
 from gencli.config import CellName
 from gencli.kernels.compile import OPTIONS, pasted
 from gencli.kernels.dense import multiply_window
@@ -41,7 +42,7 @@ class Work(NamedTuple):
     """Arrays that a call needs for itself."""
 
     gates: Array  # (1, B, N)
-    extra: Array  # (1, B, Hp)
+    extra: Array  # (1, B, X * Hp), see cells/cell.py
     x: Array  # (1, B, Ep)
     no_bias: Array  # (Ep,) zeros
     nothing: Array  # (2, B) zeros
@@ -60,13 +61,13 @@ class Work(NamedTuple):
     ranks: Array  # (V,) int32
 
 
-def workspace(weights: Weights, vocabulary_size: int, width: int, rows: int, sides: int) -> Work:
+def workspace(weights: Weights, cell: Cell, vocabulary_size: int, width: int, rows: int, sides: int) -> Work:
     """Arrays for `rows` rows of `width` padded units, with so many side ids each."""
     dtype, N = weights.bias.dtype, weights.bias.shape[1]
     units = 0 if weights.vectors is None else weights.vectors.shape[1]
     return Work(
         gates=np.zeros((1, rows, N), dtype),
-        extra=np.zeros((1, rows, width), dtype),
+        extra=np.zeros((1, rows, max(cell.extra_width, 1) * width), dtype),
         output=np.zeros((1, rows, width), dtype),
         x=np.zeros((1, rows, units), dtype),
         no_bias=np.zeros(units, dtype),

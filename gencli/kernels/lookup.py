@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gencli.kernels.compile import kernel
-from gencli.kernels.vector import REGISTER_BYTES, load, store
+from gencli.kernels.vector import REGISTER_BYTES, load, splat, store
 
 
 @kernel
@@ -52,3 +52,15 @@ def repeat_bias(bias, out, first, last):
             at = (t * B + b) * N
             for j in range(0, N, lanes):
                 store(out, at + j, load(bias, j))
+
+
+@kernel
+def repeat_bias_gradient(d_out, d_bias, first, last):
+    """d_bias = sum of d_out (T, B, N) over all steps and rows, columns [first, last)."""
+    T, B, N = d_out.shape
+    lanes = REGISTER_BYTES // d_out.itemsize
+    for j in range(first, last, lanes):
+        store(d_bias, j, splat(d_out.dtype.type(0)))
+    for row in range(T * B):
+        for j in range(first, last, lanes):
+            store(d_bias, j, load(d_bias, j) + load(d_out, row * N + j))

@@ -11,7 +11,7 @@ from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
 from gencli.kernels.dense import multiply_window
-from gencli.kernels.lookup import repeat_bias
+from gencli.kernels.lookup import repeat_bias, repeat_bias_gradient
 from gencli.kernels.threads import bounds
 from gencli.kernels.tile import padded, panel_width
 from gencli.layers.packed import PackedWeights
@@ -61,7 +61,7 @@ class RecurrentLayer:
         self.gates = np.zeros((T, B, self.columns), dtype)
         self.state = np.zeros((T + 1, B, Hp), dtype)
         self.memory = np.zeros((T + 1, B, Hp) if self.cell.has_memory else (1, 1, 1), dtype)
-        self.extra = np.zeros((T, B, Hp) if self.cell.has_extra else (1, 1, 1), dtype)
+        self.extra = np.zeros((T, B, self.cell.extra_width * Hp) if self.cell.extra_width else (1, 1, 1), dtype)
         self.output = np.zeros((T, B, Hp), dtype)
         self.d_carry = np.zeros((2, B, Hp), dtype)
 
@@ -111,7 +111,7 @@ class RecurrentLayer:
         """Turn the gates into their gradients, given d_output (T, B, Hp)."""
         weights = (self.recurrent.backward, self.peephole)
         arrays = (self.gates[:T], *weights, keep, self.state, self.memory, self.extra)
-        self.cell.backward(*arrays, d_output, self.d_carry, self.relu, first, last)
+        self.cell.backward(*arrays, d_output, self.d_carry, self.hidden_size, self.relu, first, last)
 
     def feed_back(self, d_below: Array, T: int, first: int, last: int) -> None:
         """Write the gradient of what `feed` read to d_below, of its shape."""
@@ -132,10 +132,14 @@ class RecurrentLayer:
         for product in self.cell.products:
             source = (self.state if product.source == "state" else self.extra)[:T]
             columns = (product.first * self.width, product.last * self.width)
-            self.recurrent.gradient(source, gates, columns, d_recurrent, d_bias, *rest)
+            begin, end = (column // width for column in columns)
+            first, last = bounds(end - begin, share, shares)  # the panels that this share writes
+            if product.gradient == "gates":
+                self.recurrent.gradient(source, gates, columns, d_recurrent, d_bias, *rest)
+            else:
+                self.recurrent.gradient(source, self.extra[:T], columns, d_recurrent, self.unused_bias, *rest)
+                repeat_bias_gradient(gates, d_bias, (begin + first) * width, (begin + last) * width)
             if self.config.weight_dropout > 0:
-                begin, end = (column // width for column in columns)
-                first, last = bounds(end - begin, share, shares)  # the panels that this share has just written
                 panels = d_recurrent.reshape(1, self.columns // width, -1)
                 self._mask(panels, key, begin + first, begin + last)
         if below is not None and self.input is not None:

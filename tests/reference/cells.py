@@ -22,6 +22,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "gru": ("u", "r", "c~"),
     "lstm": ("u", "f", "o", "c~"),
     "peephole-lstm": ("u", "f", "o", "c~"),
+    "rms-lstm": ("u", "f", "o", "c~"),
 }
 
 # The gates that the previous c enters through diagonal weights, in the order of the peephole's rows.
@@ -125,10 +126,19 @@ def peephole_lstm(state: State, x_side: Array, recurrent: Array, peephole: Array
     return G_o * np.tanh(c_new), c_new
 
 
+def rms_lstm(state: State, x_side: Array, recurrent: Array, peephole: Array | None, activation: str) -> State:
+    """As lstm, but a W, all gates side by side, is first divided by the root of the mean of its squares plus 1e-5."""
+    a, _ = state
+    product = a @ recurrent
+    scaled = product / np.sqrt(np.mean(product**2, axis=1, keepdims=True) + 1e-5)
+    return lstm(state, x_side + scaled, np.zeros_like(recurrent), peephole, activation)
+
+
 STEPS: dict[str, Callable[[State, Array, Array, Array | None, str], State]] = {
     "rnn": rnn,
     "simple-gru": simple_gru,
     "gru": gru,
     "lstm": lstm,
     "peephole-lstm": peephole_lstm,
+    "rms-lstm": rms_lstm,
 }
