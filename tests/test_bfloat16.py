@@ -9,8 +9,9 @@ import pytest
 
 from gencli.kernels.bfloat16 import LANES, SUPPORTED, load_at, store_neighbours, store_pairs
 from gencli.kernels.compile import inlined
-from gencli.kernels.dense import BLOCK, halve_panels, multiply_window, weight_gradient_halved
+from gencli.kernels.dense import BLOCK, multiply_window, weight_gradient_halved
 from gencli.kernels.product import CHUNK_ROWS, product
+from gencli.kernels.repack import halve_panels
 from gencli.kernels.threads import Team
 from gencli.kernels.tile import DEPTH, FEW, padded, panel_width
 from gencli.layers.packed import scratch_words

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gencli.kernels.dense import BLOCK, multiply_window, transpose_panels, weight_gradient
+from gencli.kernels.dense import BLOCK, multiply_window, weight_gradient
+from gencli.kernels.repack import transpose_panels
 from gencli.kernels.tile import padded, panel_width
 
 Array = np.ndarray[Any, Any]

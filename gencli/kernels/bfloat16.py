@@ -58,6 +58,12 @@ def _pointer(builder: Any, address: Any, kind: Any) -> Any:
     return builder.inttoptr(address, kind.as_pointer())
 
 
+def rounded_words(builder: Any, low: Any, high: Any) -> Any:
+    """LLVM code: two registers of float32 rounded to one of words, neighbours in a word, those of `low` first."""
+    name, kind = "llvm.x86.avx512bf16.cvtne2ps2bf16.512", PAIRS
+    return builder.bitcast(call_intrinsic(builder, name, kind, [high, low]), WORDS)
+
+
 @intrinsic
 def store_pairs(typing, address, low, high):
     """store_pairs(address, a, b): LANES words at an address, each a pair (a[lane], b[lane]), a in the lower half."""

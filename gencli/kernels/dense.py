@@ -27,39 +27,6 @@ def multiply_window(x, k, weights, out, accumulate, first, last):
 
 
 @kernel
-def transpose_panels(weights, k, n, target, first, last):
-    """Panels of W transposed: from `weights`, panels of k rows over n columns, to panels [first, last) of `target`.
-
-    Panel p of the target holds rows [p * width, (p + 1) * width) of W as its columns, n rows deep; rows of W from k on
-    count as zero.
-    """
-    width = PANEL_BYTES // weights.itemsize
-    for p in range(first, last):
-        for q in range(n // width):
-            for i in range(width):
-                row = p * width + i
-                for j in range(width):
-                    value = weights[(q * k + row) * width + j] if row < k else weights.dtype.type(0)
-                    target[(p * n + q * width + j) * width + i] = value
-
-
-@kernel
-def halve_panels(weights, k, target, first, last):
-    """Panels [first, last) of k float32 rows each, rounded to pairs of bfloat16: (k + 1) // 2 rows of words each."""
-    width = PANEL_BYTES // weights.itemsize
-    lanes = REGISTER_BYTES // weights.itemsize
-    zero = splat(weights.dtype.type(0))
-    pairs = (k + 1) // 2
-    for p in range(first, last):
-        for i in range(pairs):
-            at = (p * k + 2 * i) * width
-            place = address(target, (p * pairs + i) * width)
-            for j in range(0, width, lanes):
-                high = load(weights, at + width + j) if 2 * i + 1 < k else zero
-                store_pairs(place + 4 * j, load(weights, at + j), high)
-
-
-@kernel
 def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, first, last):
     """dW (+)= x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
 

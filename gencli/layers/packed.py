@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gencli.kernels.dense import BLOCK, GROUP, halve_panels, transpose_panels, weight_gradient, weight_gradient_halved
+from gencli.kernels.dense import BLOCK, GROUP, weight_gradient, weight_gradient_halved
+from gencli.kernels.repack import halve_panels, transpose_halved, transpose_panels
 from gencli.kernels.threads import bounds
 from gencli.kernels.tile import panel_width
 
@@ -24,13 +25,12 @@ class PackedWeights:
     def __init__(self, weights: Array, k: int, n: int, padded_k: int, halved: bool) -> None:
         self.weights, self.k, self.n, self.padded_k, self.halved = weights, k, n, padded_k, halved
         self.forward = np.zeros((k + 1) // 2 * n, np.uint32) if halved else weights
-        self.transposed = self.backward = np.zeros(0, weights.dtype)
+        self.backward = np.zeros(0, weights.dtype)
 
     def begin_learning(self) -> None:
         """Make room for the transpose."""
-        self.transposed = self.backward = np.zeros(self.padded_k * self.n, self.weights.dtype)
-        if self.halved:
-            self.backward = np.zeros(self.n // 2 * self.padded_k, np.uint32)
+        size, dtype = self.padded_k * self.n, self.weights.dtype
+        self.backward = np.zeros(size // 2, np.uint32) if self.halved else np.zeros(size, dtype)
 
     def turned(self) -> Array:
         """The transpose as products take it; formed anew where only reading goes on, so ask seldom there."""
@@ -47,9 +47,8 @@ class PackedWeights:
             halve_panels(self.weights, self.k, self.forward, *bounds(self.n // width, share, shares))
         if self.backward.size:
             first, last = bounds(self.padded_k // width, share, shares)
-            transpose_panels(self.weights, self.k, self.n, self.transposed, first, last)
-            if self.halved:
-                halve_panels(self.transposed, self.n, self.backward, first, last)
+            transpose = transpose_halved if self.halved else transpose_panels
+            transpose(self.weights, self.k, self.n, self.backward, first, last)
 
     def gradient(
         self, x: Array, d_out: Array, columns: tuple[int, int], d_weights: Array, d_bias: Array, scratch: Array,

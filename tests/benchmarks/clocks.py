@@ -48,6 +48,7 @@ PHASES = {
     "squared_norms": OPTIMIZER,
     "adamw": OPTIMIZER,
     "halve_panels": PACKING,
+    "transpose_halved": PACKING,
     "transpose_panels": PACKING,
     "drop_out": DROPOUT,
 }
