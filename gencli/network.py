@@ -23,6 +23,7 @@ from gencli.layers.block_softmax import BlockSoftmax
 from gencli.layers.embedding import TableEmbedding, VectorEmbedding, side_tables
 from gencli.layers.learning import Learning, Parts
 from gencli.layers.output import SoftmaxOutput
+from gencli.layers.packed import PackedWeights
 from gencli.layers.recurrent import RecurrentLayer
 from gencli.layers.stacked import Embedding, Softmax, stack_weights
 from gencli.layers.tied import TiedEmbedding
@@ -72,6 +73,7 @@ class Network:
         self.embedding = self._embedding()
         self.weights = stack_weights(self.layout, self.flat, self.layers, self.embedding, self.output)
         self._work = self.workspace(0)
+        self._packed = self._find_packed()
         self._stale = True  # weights derived from parameters for reading are not of the present ones
         self._learning = Learning(Parts(config, self.layout, self.layers, self.embedding, self.output), self.flat, team)
 
@@ -81,6 +83,13 @@ class Network:
         if self.config.tied:
             return TiedEmbedding(*own, self.output)
         return VectorEmbedding(*own, self.config.embedding_size) if self.config.embedding_size else TableEmbedding(*own)
+
+    def _find_packed(self) -> list[tuple[int, PackedWeights]]:
+        """What products read of the parameters, each with its place in the flat vector."""
+        found = self.output.packed()
+        for layer in self.layers:
+            found |= layer.packed()
+        return [(self.layout.places[name].start, weights) for name, weights in found.items()]
 
     def reader(self, flat: Array | None = None) -> Network:
         """A second network that reads and writes in full precision, on the same parameters or on others (size,)."""
@@ -102,13 +111,16 @@ class Network:
 
     def pack(self) -> None:
         """Renew what products read of the parameters."""
+        self.team.run(lambda share, shares: self.pack_part(*self.layout.part(share, shares)))
+        self.packed_anew()
 
-        def job(share: int, shares: int) -> None:
-            for layer in self.layers:
-                layer.pack(share, shares)
-            self.output.pack(share, shares)
+    def pack_part(self, first: int, last: int) -> None:
+        """Renew it of the flat vector's elements [first, last), a `Layout.part` of them."""
+        for place, weights in self._packed:
+            weights.pack(*weights.panels_within(first - place, last - place))
 
-        self.team.run(job)
+    def packed_anew(self) -> None:
+        """Note that all parts have been packed."""
         self._stale = True
 
     def state(self, rows: int) -> State:
@@ -121,6 +133,7 @@ class Network:
         for layer in self.layers:
             layer.begin_learning()
         self.output.begin_learning()
+        self._packed = self._find_packed()
         self.pack()
 
     def learn(self, batch: Batch, state: State, key: int) -> Array:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gencli.config import OptimizerConfig
-from gencli.kernels.adamw import CHUNK, adamw, move_average, squared_norms
+from gencli.kernels.adamw import CHUNK, adamw, squared_norms
 from gencli.kernels.threads import bounds
 from gencli.network import Network
 
 Array = NDArray[Any]
+ALONE = 1 << 20  # elements whose norm the caller finds sooner than it wakes a thread for half of them
 
 
 def learning_rate(progress: float, warmup: float, peak: float, final_share: float = 0.02) -> float:
@@ -54,7 +55,10 @@ class AdamW:
         def job(share: int, shares: int) -> None:
             squared_norms(network.gradient, limit, self._sums, *bounds(len(self._sums), share, shares))
 
-        network.team.run(job)
+        if network.gradient.size < ALONE:
+            job(0, 1)
+        else:
+            network.team.run(job)
         return math.sqrt(float(self._sums.sum(dtype=np.float64)))
 
     def step(self, rate: float) -> float:
@@ -69,21 +73,20 @@ class AdamW:
         self.steps += 1
         scale = config.clip / norm if 0 < config.clip < norm else 1.0
         correction1, correction2 = 1 - config.beta1**self.steps, 1 - config.beta2**self.steps
-        arrays = (network.flat, network.gradient, self.mean, self.variance)
-        moments = (config.beta1, config.beta2, correction2)
-        decayed, size = network.layout.decayed, network.layout.size
+        arrays = (network.flat, network.gradient, self.mean, self.variance, self.averaged)
+        decayed, shrink = network.layout.decayed, rate * config.weight_decay
         weight = config.average / (self.steps + config.average - 1) if config.average > 0 else 0.0
 
+        rest = (weight, config.beta1, config.beta2, correction2)
+
         def job(share: int, shares: int) -> None:
-            """One thread's range of the flat vectors."""
-            # Shares meet at multiples of CHUNK, so that no register spans two of them.
-            first, last = (min(n * CHUNK, size) for n in bounds(len(self._sums), share, shares))
+            """One thread's range of the flat vectors, and what is packed of it while the caches hold it."""
+            first, last = network.layout.part(share, shares)
             middle = min(max(first, decayed), last)
-            adamw(*arrays, scale, rate / correction1, rate * config.weight_decay, *moments, first, middle)
-            adamw(*arrays, scale, rate / correction1, 0.0, *moments, middle, last)
-            if weight > 0:
-                move_average(self.averaged, network.flat, weight, first, last)
+            adamw(*arrays, scale, rate / correction1, shrink, *rest, first, middle)
+            adamw(*arrays, scale, rate / correction1, 0.0, *rest, middle, last)
+            network.pack_part(first, last)
 
         network.team.run(job)
-        network.pack()
+        network.packed_anew()
         return norm

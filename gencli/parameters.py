@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
 from gencli.errors import ModelFileError
+from gencli.kernels.threads import bounds
 from gencli.kernels.tile import padded, panel_width
 
 Array = NDArray[Any]
@@ -121,6 +122,20 @@ class Layout:
         first_vector = next(t.name for t in self.tensors.values() if t.is_vector or t.name.endswith("peephole"))
         self.decayed = self.places[first_vector].start  # weight decay shrinks the elements below this place
         self.count = sum(math.prod(tensor.shape) for tensor in self.tensors.values())  # without padding
+
+    def part(self, share: int, shares: int) -> tuple[int, int]:
+        """About the range [first, last) of the flat vector that a share gets; no panel lies in two of them."""
+        first, last = (self._panel_below(place) for place in bounds(self.size, share, shares))
+        return first, last
+
+    def _panel_below(self, place: int) -> int:
+        """The nearest place at or before `place` where a panel or register begins."""
+        for name, tensor in self.tensors.items():
+            start, stop = self.places[name].start, self.places[name].stop
+            if start <= place < stop:
+                unit = panel_width(self.dtype) * (tensor.rows if tensor.in_panels else 1)
+                return int(start + (place - start) // unit * unit)
+        return place
 
     def new(self) -> Array:
         """A flat vector of zeros."""

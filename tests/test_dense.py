@@ -45,19 +45,19 @@ def test_transposed_panels(k: int, panels: int) -> None:
     expected = np.zeros((N, Kp), np.float32)
     expected[:, :k] = matrix.T
     target = np.full(Kp * N, np.nan, np.float32)
-    transpose_panels(in_panels(matrix), k, N, target, 0, Kp // WIDTH)
+    transpose_panels(in_panels(matrix), k, N, target, 0, panels)
     np.testing.assert_array_equal(from_panels(target, N), expected)
 
 
 def test_transposed_panels_by_shares() -> None:
-    k, N = 3 * WIDTH + 2, 2 * WIDTH
+    k, N, Kp = 3 * WIDTH + 2, 4 * WIDTH, 4 * WIDTH
     matrix = random_array(2, k, N)
-    target = np.full(4 * WIDTH * N, GUARD, np.float32)
+    target = np.full(Kp * N, GUARD, np.float32)
     transpose_panels(in_panels(matrix), k, N, target, 1, 3)
-    found = from_panels(target, N)
-    np.testing.assert_array_equal(found[:, WIDTH : 3 * WIDTH], matrix.T[:, WIDTH : 3 * WIDTH])
-    assert (found[:, :WIDTH] == GUARD).all()
-    assert (found[:, 3 * WIDTH :] == GUARD).all()
+    found, written = from_panels(target, N), slice(WIDTH, 3 * WIDTH)
+    np.testing.assert_array_equal(found[written, :k], matrix.T[written])
+    assert (found[written, k:] == 0).all()
+    assert (np.delete(found, np.r_[written], axis=0) == GUARD).all()
 
 
 @pytest.mark.parametrize("accumulate", [0, 1])

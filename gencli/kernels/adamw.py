@@ -27,11 +27,14 @@ def squared_norms(gradient, limit, sums, first, last):
 
 
 @kernel
-def adamw(parameters, gradient, mean, variance, scale, rate, shrink, beta1, beta2, correction, first, last):
+def adamw(
+    parameters, gradient, mean, variance, averaged, scale, rate, shrink, share, beta1, beta2, correction, first, last
+):
     """One step on elements [first, last): p -= rate * m / (sqrt(v / correction) + 1e-8) + shrink * p.
 
     The gradient counts `scale` times; mean m and variance v are its running moments. `rate` already holds the
-    correction of m, 1 / (1 - beta1^t); `correction` is that of v, 1 - beta2^t. The bounds are whole registers.
+    correction of m, 1 / (1 - beta1^t); `correction` is that of v, 1 - beta2^t. A share above 0 then moves the average:
+    averaged += share * (p - averaged). The bounds are whole registers.
     """
     lanes = REGISTER_BYTES // parameters.itemsize
     type_of = parameters.dtype.type
@@ -41,15 +44,10 @@ def adamw(parameters, gradient, mean, variance, scale, rate, shrink, beta1, beta
         v = fma(load(variance, j), type_of(beta2), g * g * type_of(1 - beta2))
         p = load(parameters, j)
         step = m / (root(v * type_of(1 / correction)) + type_of(1e-8)) * type_of(rate)
+        p = p - (step + p * type_of(shrink))
         store(mean, j, m)
         store(variance, j, v)
-        store(parameters, j, p - (step + p * type_of(shrink)))
-
-
-@kernel
-def move_average(averaged, parameters, share, first, last):
-    """averaged += share * (parameters - averaged) on elements [first, last), whole registers."""
-    lanes = REGISTER_BYTES // parameters.itemsize
-    for j in range(first, last, lanes):
-        a = load(averaged, j)
-        store(averaged, j, fma(load(parameters, j) - a, parameters.dtype.type(share), a))
+        store(parameters, j, p)
+        if share > 0:
+            a = load(averaged, j)
+            store(averaged, j, fma(p - a, type_of(share), a))

@@ -89,16 +89,16 @@ def turn_pairs(typing, source, source_row, count, target, target_row):
 
 @kernel
 def transpose_panels(weights, k, n, target, first, last):
-    """Panels of W transposed: from `weights`, panels of k rows over n columns, to panels [first, last) of `target`.
+    """Panels [first, last) of W, of k rows over n columns in all, transposed into `target`.
 
     Panel p of the target holds rows [p * width, (p + 1) * width) of W as its columns, n rows deep; rows of W from k on
     count as zero.
     """
     zero = weights.dtype.type(0)
     width, lanes = PANEL_BYTES // size_of(zero), REGISTER_BYTES // size_of(zero)
-    for p in range(first, last):
-        for i in range(p * width, (p + 1) * width, lanes):
-            for j in range(0, n, lanes):
+    for p in range((k + width - 1) // width):
+        for j in range(first * width, last * width, lanes):
+            for i in range(p * width, (p + 1) * width, lanes):
                 source = address(weights, (j // width * k + min(i, k - 1)) * width + j % width)
                 place = address(target, (p * n + j) * width + i % width)
                 turn(zero, source, PANEL_BYTES, k - i, place, PANEL_BYTES)
@@ -122,11 +122,11 @@ def halve_panels(weights, k, target, first, last):
 
 @kernel
 def transpose_halved(weights, k, n, target, first, last):
-    """What `halve_panels` makes of what `transpose_panels` gives."""
+    """As `transpose_panels`, each value rounded: panels of n / 2 rows of pairs."""
     width = PANEL_BYTES // 4
-    for p in range(first, last):
-        for i in range(p * width, (p + 1) * width, LANES):
-            for j in range(0, n, LANES):
+    for p in range((k + width - 1) // width):
+        for j in range(first * width, last * width, LANES):
+            for i in range(p * width, (p + 1) * width, LANES):
                 source = address(weights, (j // width * k + min(i, k - 1)) * width + j % width)
                 place = address(target, (p * n + j) // 2 * width + i % width)
                 turn_pairs(source, PANEL_BYTES, k - i, place, PANEL_BYTES)

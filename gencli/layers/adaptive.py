@@ -79,23 +79,20 @@ class AdaptiveSoftmax:
         self.tails = [Tail(config, layout, flat, i, halved) for i in range(len(config.cutoffs))]
         self.allocate(0, 0)
 
-    @property
-    def packed(self) -> list[PackedWeights]:
-        """All weights that enter products."""
-        return [self.weight, *(weights for tail in self.tails for weights in (tail.projection, tail.weight))]
+    def packed(self) -> dict[str, PackedWeights]:
+        """By tensor what products read."""
+        found = {"output.head.weight": self.weight}
+        for tail in self.tails:
+            found |= {f"{tail.name}.projection": tail.projection, f"{tail.name}.weight": tail.weight}
+        return found
 
     def allocate(self, T: int, B: int) -> None:
         """Arrays for windows of T steps and B rows."""
         self.d_logits = np.zeros((T, B, self.columns), self.bias.dtype)
 
-    def pack(self, share: int, shares: int) -> None:
-        """Renew what products read of the weights, one share."""
-        for weights in self.packed:
-            weights.pack(share, shares)
-
     def begin_learning(self) -> None:
         """Make room for the transposes."""
-        for weights in self.packed:
+        for weights in self.packed().values():
             weights.begin_learning()
 
     def head_targets(self, targets: Array) -> Array:

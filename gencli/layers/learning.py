@@ -163,14 +163,8 @@ class Learning:
                     source = self.parts.layout.view(self.flat, f"layers.{layer.index}.recurrent")
                     layer.drop_weights(source, mix(key, WEIGHTS), share, shares)
 
-        def pack(share: int, shares: int) -> None:
-            for layer in self.parts.layers:
-                layer.recurrent.pack(share, shares)
-
         if tied or dropping:
             self.team.run(job)
-        if dropping:
-            self.team.run(pack)
 
     def _backward(self, fed: WindowInput, T: int, first: int, last: int, key: int) -> None:
         """All layers backwards for rows [first, last); d_output passes down in place, layer by layer."""

@@ -39,9 +39,9 @@ class SoftmaxOutput:
         """Arrays for windows of T steps and B rows."""
         self.d_logits = np.zeros((T, B, self.columns), self.bias.dtype)
 
-    def pack(self, share: int, shares: int) -> None:
-        """Renew what products read of the weights, one share."""
-        self.weight.pack(share, shares)
+    def packed(self) -> dict[str, PackedWeights]:
+        """By tensor what products read."""
+        return {"output.weight": self.weight}
 
     def begin_learning(self) -> None:
         """Make room for the transpose."""

@@ -37,18 +37,23 @@ class PackedWeights:
         if self.backward.size:
             return self.backward
         target = np.zeros(self.padded_k * self.n, self.weights.dtype)
-        transpose_panels(self.weights, self.k, self.n, target, 0, self.padded_k // panel_width(target.dtype))
+        transpose_panels(self.weights, self.k, self.n, target, 0, self.n // panel_width(target.dtype))
         return target
 
-    def pack(self, share: int, shares: int) -> None:
-        """Renew both forms, one share of the panels of each."""
-        width = panel_width(self.weights.dtype)
+    def pack(self, first: int, last: int) -> None:
+        """Renew both forms of panels [first, last) of the n / width."""
         if self.halved:
-            halve_panels(self.weights, self.k, self.forward, *bounds(self.n // width, share, shares))
+            halve_panels(self.weights, self.k, self.forward, first, last)
         if self.backward.size:
-            first, last = bounds(self.padded_k // width, share, shares)
             transpose = transpose_halved if self.halved else transpose_panels
             transpose(self.weights, self.k, self.n, self.backward, first, last)
+
+    def panels_within(self, first: int, last: int) -> tuple[int, int]:
+        """The panels that begin in elements [first, last) of the weights."""
+        size = self.k * panel_width(self.weights.dtype)
+        count = self.weights.size // size
+        begin, end = (min(max(-(-place // size), 0), count) for place in (first, last))
+        return begin, end
 
     def gradient(
         self, x: Array, d_out: Array, columns: tuple[int, int], d_weights: Array, d_bias: Array, scratch: Array,

@@ -51,6 +51,7 @@ class RecurrentLayer:
         self.peephole = (
             layout.view(flat, f"layers.{index}.peephole") if cell.peephole_gradient else np.zeros((3, 1), dtype)
         )
+        self._dropping = False
         self.unused_bias = np.zeros(self.columns, dtype)  # what the input's product sums once more
         self.dtype = dtype
         self.allocate(0, 0)
@@ -71,26 +72,28 @@ class RecurrentLayer:
         if self.input is not None:
             self.input.begin_learning()
         if self.config.weight_dropout > 0:
+            self._dropping = True
             self.recurrent.weights = self.recurrent.weights.copy()
             self.recurrent.forward = self.recurrent.forward if self.recurrent.halved else self.recurrent.weights
 
     def drop_weights(self, source: Array, key: int, share: int, shares: int) -> None:
-        """Take over recurrent weights with some of them zeroed (Merity et al. 2018), one share of the panels."""
+        """Take over and pack recurrent weights, some of them zeroed (Merity et al. 2018), one share of the panels."""
         panels = self.columns // panel_width(source.dtype)
         first, last = bounds(panels, share, shares)
         dropped = self.recurrent.weights.reshape(1, panels, -1)
         dropped[0, first:last] = source.reshape(1, panels, -1)[0, first:last]
         self._mask(dropped, key, first, last)
+        self.recurrent.pack(first, last)
 
     def _mask(self, panels: Array, key: int, first: int, last: int) -> None:
         share, scale = dropout_factors(self.config.weight_dropout, panels.dtype)
         drop_out(panels, np.uint64(mix(key, self.index)), share, scale, 0, first, last)
 
-    def pack(self, share: int, shares: int) -> None:
-        """Renew what products read of the weights, one share."""
-        self.recurrent.pack(share, shares)
-        if self.input is not None:
-            self.input.pack(share, shares)
+    def packed(self) -> dict[str, PackedWeights]:
+        """By tensor what products read and `drop_weights` does not form."""
+        name = f"layers.{self.index}"
+        found = {} if self._dropping else {f"{name}.recurrent": self.recurrent}
+        return found if self.input is None else found | {f"{name}.input": self.input}
 
     def begin(self, T: int, first: int, last: int) -> None:
         """Write the bias to the gates, to which the input side is added."""

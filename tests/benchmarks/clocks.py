@@ -42,6 +42,7 @@ PHASES = {
     "look_up": LOOK_UP,
     "look_up_gradient": LOOK_UP,
     "repeat_bias": BETWEEN,
+    "repeat_bias_gradient": GRADIENTS,
     "softmax_loss": SOFTMAX,  # its product with it, like that of its gradient below
     "weight_gradient": GRADIENTS,
     "weight_gradient_halved": GRADIENTS,

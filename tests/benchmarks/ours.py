@@ -12,7 +12,7 @@ from gencli.codecs.codec import Tokens
 from gencli.config import NetworkConfig, OptimizerConfig
 from gencli.kernels.dense import multiply_window
 from gencli.kernels.threads import Team
-from gencli.kernels.tile import padded
+from gencli.kernels.tile import padded, panel_width
 from gencli.layers.packed import PackedWeights
 from gencli.network import Network
 from gencli.optimizer import AdamW
@@ -83,7 +83,7 @@ def product(job: Job) -> Callable[[], float]:
     k, n = job.H, padded(job.V, np.float32)
     panels = rng.standard_normal(k * n, dtype=np.float32)
     weights = PackedWeights(panels, k, n, padded(k, np.float32), job.halved)
-    weights.pack(0, 1)
+    weights.pack(0, n // panel_width(np.float32))
     x = rng.standard_normal((job.T, job.B, padded(k, np.float32)), dtype=np.float32)
     out = np.zeros((job.T, job.B, n), np.float32)
 
