@@ -10,6 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from gencli.kernels.compile import kernel
+from gencli.kernels.vector import REGISTER_BYTES, load, store
+from gencli.kernels.vector import spread as fill
 
 WORD = ir.IntType(32)
 
@@ -39,23 +41,31 @@ def _scramble(typing: Any, word: Any) -> Any:
 
 
 @intrinsic
-def _unit_bits(typing: Any, row: Any, unit: Any) -> Any:
-    """The 32 random bits of a unit in a row whose name is `row`."""
+def _dropped(typing: Any, value: Any, row: Any, unit: Any, threshold: Any) -> Any:
+    """Lanes of the value, zero where 32 random bits, named by the row and by units from `unit` on, are too few."""
+    words = ir.VectorType(WORD, value.count)
+    spread = [0x9E3779B1 * lane & 0xFFFFFFFF for lane in range(value.count)]
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        row, unit = args
-        spread = builder.mul(builder.trunc(unit, WORD), ir.Constant(WORD, 0x9E3779B1))
-        return _finalise(builder, builder.add(row, spread))
+        value, row, unit, threshold = args
+        first = builder.add(row, builder.mul(builder.trunc(unit, WORD), ir.Constant(WORD, 0x9E3779B1)))
+        bits = _finalise(builder, builder.add(fill(builder, first, words), ir.Constant(words, spread)))
+        kept = builder.icmp_unsigned(">=", bits, fill(builder, threshold, words))
+        return builder.select(kept, value, ir.Constant(value.type, None))
 
-    return types.uint32(types.uint32, types.int64), codegen
+    return value(value, types.uint32, types.int64, types.uint32), codegen
 
 
 def _finalise(builder: Any, word: Any) -> Any:
-    """Shifts and multiplications of MurmurHash3's fmix32."""
+    """Shifts and multiplications of MurmurHash3's fmix32, on a word or on lanes of them."""
+
+    def number(n: int) -> Any:
+        return ir.Constant(word.type, [n] * word.type.count if isinstance(word.type, ir.VectorType) else n)
+
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
-        word = builder.xor(word, builder.lshr(word, ir.Constant(WORD, shift)))
+        word = builder.xor(word, builder.lshr(word, number(shift)))
         if factor is not None:
-            word = builder.mul(word, ir.Constant(WORD, factor))
+            word = builder.mul(word, number(factor))
     return word
 
 
@@ -63,19 +73,19 @@ def _finalise(builder: Any, word: Any) -> Any:
 def drop_out(x, key, threshold, scale, fixed, first, last):
     """Zero the elements of rows [first, last) of x (T, B, N) whose 32 random bits fall below threshold; scale the rest.
 
-    The bits depend on the key and on the element's place (t, b, j); with `fixed` not 0 on (b, j) alone.
+    The bits depend on the key and on the element's place (t, b, j); with `fixed` not 0 on (b, j) alone. N is a whole
+    number of registers.
     """
     T, B, N = x.shape
+    lanes = REGISTER_BYTES // x.itemsize
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)
-    flat, zero = x.reshape(-1), x.dtype.type(0)
     for t in range(T):
         for b in range(first, last):
             row = _scramble(np.uint32(_scramble(np.uint32((0 if fixed else t) ^ low)) + np.uint32(b)))
             row = np.uint32(row ^ high)
             at = (t * B + b) * N
-            for j in range(N):
-                kept = flat[at + j] * scale
-                flat[at + j] = kept if _unit_bits(row, j) >= threshold else zero
+            for j in range(0, N, lanes):
+                store(x, at + j, _dropped(load(x, at + j) * scale, row, j, threshold))
 
 
 @kernel
