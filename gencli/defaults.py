@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from gencli.config import DocumentMode, Level, PresetName
+from gencli.config import CellName, DocumentMode, Level, PresetName
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Defaults:
     average: float = 0.0
     embedding_size: int = 0  # where tokens' vectors are not tied to the output's weights
     more_dropout: float = 0.12  # for four times the work
+    cell: CellName = "lstm"
 
 
 # Short documents (names, lines) by character. By validation loss, median of three splits or seeds:
@@ -55,8 +56,8 @@ SHORT_TABLE = (
 TABLE = (
     Defaults(3_000, 128, 1, 0.5, 8, 32, 60, 0.01, 0.3, 0.4, 0.03, 3, 64),
     Defaults(100_000, 192, 1, 0.25, 8, 32, 20, 0.015, 0.2, 0.3, 0.03, 3, 64),
-    Defaults(400_000, 256, 1, 0.25, 8, 32, 10, 0.015, average=6, more_dropout=0.2),
-    Defaults(3_000_000, 256, 1, 0.12, 8, 32, 5, 0.015, average=6, more_dropout=0.2),
+    Defaults(400_000, 256, 1, 0.3, 8, 32, 12, 0.015, 0.0, 0.2, average=6, more_dropout=0.2),
+    Defaults(3_000_000, 256, 1, 0.05, 8, 32, 5, 0.025, average=6, more_dropout=0.17, cell="rms-lstm"),
     Defaults(30_000_000, 384, 1, 0.1, 16, 48, 2, 0.01),
     Defaults(math.inf, 512, 1, 0.0, 32, 64, 0.2, 0.006),
 )
@@ -79,7 +80,8 @@ TABLES = {"char": TABLE, "word": WORD_TABLE, "music": MUSIC_TABLE}
 SMALL_VOCABULARY = 4096  # up to here one softmax over all words costs little
 HEAD_SHARES = (0.82, 0.93)  # of the training text: what the head, and the head with the first tail, cover
 
-SPEED = 3e10  # parameters times tokens that two cores learn from in a second, about, in bfloat16
+SPEED = 7e10  # parameters times tokens that two cores of a Zen 5 learn from in a second, about, in bfloat16
+PLAIN_RATE, PLAIN_DROPOUT = 0.6, 0.07  # times and plus what a normalised cell has
 PRESETS: dict[PresetName, float] = {"small": 0.25, "medium": 1.0, "large": 4.0}  # times the work of a table's row
 UNIT = 32  # hidden sizes are multiples of it: whole registers
 SMALLEST, LARGEST = 64, 1024  # of hidden sizes chosen here
@@ -91,25 +93,37 @@ def table_for(level: Level, mode: DocumentMode) -> tuple[Defaults, ...]:
 
 
 def defaults_for(
-    level: Level, mode: DocumentMode, tokens: int, minutes: float | None = None, preset: PresetName = "medium"
+    level: Level,
+    mode: DocumentMode,
+    tokens: int,
+    minutes: float | None = None,
+    preset: PresetName = "medium",
+    speed: float = SPEED,
 ) -> Defaults:
-    """The row that holds a corpus of so many tokens, scaled to a budget of minutes or to a preset.
+    """The row that holds a corpus of so many tokens, scaled to a preset, or to a budget of minutes at a SPEED.
 
     Words and tunes keep a row's sizes whatever the minutes.
     """
     row = next(row for row in table_for(level, mode) if tokens <= row.tokens)
     work = PRESETS[preset]
     if minutes is not None and minutes > 0 and level == "char":
-        work *= 60 * minutes / row_seconds(row, tokens)
+        work *= 60 * minutes / row_seconds(row, tokens, speed)
     return row if work == 1 else scaled(row, work)
 
 
-def row_seconds(row: Defaults, tokens: int) -> float:
-    """About how long a row's training takes on two cores: passes over so many tokens by an LSTM's parameters."""
+def of_cell(row: Defaults, cell: CellName | None) -> Defaults:
+    """A row for the cell asked for: without normalisation its rate is lower and its dropout higher."""
+    if cell is None or cell == row.cell or row.cell != "rms-lstm":
+        return row
+    return replace(row, lr=float(f"{row.lr * PLAIN_RATE:.2g}"), dropout=round(row.dropout + PLAIN_DROPOUT, 2))
+
+
+def row_seconds(row: Defaults, tokens: int, speed: float = SPEED) -> float:
+    """About how long a row's training takes: passes over so many tokens by an LSTM's parameters, at a SPEED."""
     units, inputs = row.hidden_size, row.embedding_size
     below = (row.layers - 1) * units + inputs
     parameters = 4 * units * (units * row.layers + below) + 64 * units * (1 if inputs else 5)
-    return parameters * tokens * row.epochs / SPEED
+    return parameters * tokens * row.epochs / speed
 
 
 def scaled(row: Defaults, work: float) -> Defaults:

@@ -27,11 +27,12 @@ from gencli.config import (
     check,
 )
 from gencli.corpus import read_corpus, split
-from gencli.defaults import HEAD_SHARES, SMALL_VOCABULARY, Defaults, defaults_for
+from gencli.defaults import HEAD_SHARES, SMALL_VOCABULARY, Defaults, defaults_for, of_cell
 from gencli.document import Document, text_batches, whole_texts
 from gencli.documents import Corpus
 from gencli.errors import CorpusError
 from gencli.precision import settled_precision
+from gencli.speed import learning_speed
 from gencli.splitting import distinct_sorted, text_hashes
 
 Array = NDArray[Any]
@@ -120,7 +121,7 @@ def make_plan(
         codec = fit_codec(_level(choices.level, options, corpus), training, options)
     train_data = encode_documents(codec, training, corpus.mode)
     valid_data = encode_documents(codec, held_out, corpus.mode)
-    defaults = defaults_for(codec.level, corpus.mode, len(train_data.ids), choices.minutes, choices.preset)
+    defaults = _defaults(choices, codec, corpus.mode, len(train_data.ids), network)
     chosen = [f.name for f in fields(Defaults) if getattr(choices, f.name, 0) is None]
     chosen += ["documents"] if choices.documents == "auto" else []
     if network is not None:
@@ -201,6 +202,17 @@ def _level(asked: Literal["auto"] | Level, options: CodecOptions, corpus: Corpus
     return asked
 
 
+def _defaults(
+    choices: Choices, codec: Codec, mode: DocumentMode, tokens: int, network: NetworkConfig | None
+) -> Defaults:
+    """The tables' settings for this corpus, budget and cell; a budget is weighed against this processor's speed."""
+    scale: dict[str, Any] = {"minutes": choices.minutes, "preset": choices.preset}
+    if choices.minutes is not None:
+        scale["speed"] = learning_speed(settled_precision(choices.precision) == "bfloat16")
+    row = defaults_for(codec.level, mode, tokens, **scale)
+    return of_cell(row, choices.cell if network is None else network.cell)
+
+
 def _pick(chosen: Any, default: Any) -> Any:
     return default if chosen is None else chosen
 
@@ -213,7 +225,7 @@ def _network(choices: Choices, defaults: Defaults, codec: Codec) -> NetworkConfi
     embedding_size = _pick(choices.embedding_size, hidden_size if tied else defaults.embedding_size)
     return NetworkConfig(
         vocabulary_size=codec.vocabulary_size,
-        cell=_pick(choices.cell, "lstm"),
+        cell=_pick(choices.cell, defaults.cell),
         hidden_size=hidden_size,
         layers=_pick(choices.layers, defaults.layers),
         dropout=_pick(choices.dropout, defaults.dropout),

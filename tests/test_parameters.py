@@ -135,6 +135,14 @@ def test_biases_begin_at_zero_but_the_forget_gates_at_one(cell):
             np.testing.assert_array_equal(part, 1.0 if name == "f" else 0.0, err_msg=f"{layer} {name}")
 
 
+def test_tables_are_drawn_with_the_deviation_of_their_kind():
+    config = NetworkConfig(60, hidden_size=50, side_sizes=(40, 30))
+    values = initial_values(config, cell_named("lstm"), seed=4)
+    # 6,000 draws or more: 5 % is beyond five standard errors.
+    for name, deviation in {"tokens.table": 1.0, "side.0.table": 0.05, "side.1.table": 0.05}.items():
+        assert values[name].std() == pytest.approx(deviation, rel=0.05), name
+
+
 def test_input_matrices_are_scaled_by_what_feeds_them():
     H = 200
     values = initial_values(NetworkConfig(300, hidden_size=H, layers=2), cell_named("lstm"), seed=5)

@@ -12,10 +12,11 @@ from gencli import estimate as estimating
 from gencli.choices import Choices
 from gencli.codecs.codec import UNK
 from gencli.corpus import read_corpus
-from gencli.defaults import PRESETS, SHORT_TABLE, TABLES, Defaults, defaults_for, row_seconds
+from gencli.defaults import PRESETS, SHORT_TABLE, TABLES, Defaults, defaults_for, of_cell, row_seconds
 from gencli.errors import CorpusError, OptionError
 from gencli.progress import Step
 from gencli.recipe import document_hash, make_plan
+from gencli.speed import learning_speed
 from tests.reference import network as reference
 
 GIVEN = {
@@ -112,6 +113,37 @@ def test_more_minutes_call_for_a_larger_network_and_those_of_a_row_for_the_row()
     assert all(0.0 <= row.dropout <= 0.7 for row in rows)
     plain = defaults_for("char", "line", 200_000)
     assert defaults_for("char", "line", 200_000, row_seconds(plain, 200_000) / 60) == plain
+
+
+def test_minutes_hold_more_on_a_faster_processor():
+    slow, fast = (defaults_for("char", "stream", 1_000_000, 1.0, speed=speed) for speed in (1e10, 4e10))
+    assert slow.hidden_size < fast.hidden_size
+    assert fast.epochs == pytest.approx(2 * slow.epochs, rel=0.1)
+
+
+def test_a_budget_of_minutes_is_weighed_against_this_processors_speed(plan_of, monkeypatch):
+    asked = []
+    monkeypatch.setattr("gencli.recipe.learning_speed", lambda halved: asked.append(halved) or 1e9)
+    slow = plan_of(minutes=0.5, precision="float32")
+    monkeypatch.setattr("gencli.recipe.learning_speed", lambda halved: 1e12)
+    assert plan_of(minutes=0.5).network.hidden_size > slow.network.hidden_size
+    plan_of()  # nothing is measured without a budget
+    assert asked == [False]
+
+
+def test_the_speed_found_is_that_of_some_processor():
+    # A hundredth of the slowest in use, a hundred times the fastest.
+    assert 1e8 < learning_speed(halved=False) < 1e13
+
+
+def test_another_cell_than_a_rows_normalised_one_learns_more_slowly_and_drops_more():
+    row = defaults_for("char", "stream", 1_000_000)
+    assert row.cell == "rms-lstm"
+    assert of_cell(row, None) == of_cell(row, "rms-lstm") == row
+    plain = of_cell(row, "gru")
+    assert plain.lr < row.lr
+    assert plain.dropout > row.dropout
+    assert of_cell(SHORT_TABLE[0], "rms-lstm") == of_cell(SHORT_TABLE[0], "gru") == SHORT_TABLE[0]
 
 
 @pytest.mark.parametrize("level", ["word", "music"])
