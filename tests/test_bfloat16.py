@@ -11,7 +11,7 @@ from gencli.kernels.bfloat16 import LANES, SUPPORTED, load_at, store_neighbours,
 from gencli.kernels.compile import inlined
 from gencli.kernels.dense import BLOCK, multiply_window, weight_gradient_halved
 from gencli.kernels.product import CHUNK_ROWS, product
-from gencli.kernels.repack import halve_panels
+from gencli.kernels.repack import halve_panels, transpose_halved
 from gencli.kernels.threads import Team
 from gencli.kernels.tile import DEPTH, FEW, padded, panel_width
 from gencli.layers.packed import scratch_words
@@ -215,6 +215,22 @@ def test_halved_panels(k: int, first: int, last: int) -> None:
     expected = np.full_like(target, GUARD_WORD)
     used = slice(first * pairs * WIDTH, last * pairs * WIDTH)
     expected[used] = in_panels(reference.words(matrix))[used]
+    np.testing.assert_array_equal(target, expected)
+
+
+@pytest.mark.parametrize("k", [1, 31, WIDTH, 2 * WIDTH + 5])
+@pytest.mark.parametrize(("first", "last"), [(0, 3), (1, 2), (2, 2)])
+def test_transposed_and_halved_in_one_pass(k: int, first: int, last: int) -> None:
+    matrix, Kp, N = random_array(12, k, 3 * WIDTH), padded(k, np.float32), 3 * WIDTH
+    matrix[0, ::5] = 1 + 2.0**-8  # a tie
+    target = np.full(Kp * N // 2 + 1, GUARD_WORD)
+    transpose_halved(in_panels(matrix), k, N, target, first, last)
+    turned = np.zeros((N, Kp), np.float32)
+    turned[:, :k] = matrix.T
+    rows = slice(first * WIDTH // 2, last * WIDTH // 2)
+    expected = np.full_like(target, GUARD_WORD)
+    panels, words = expected[:-1].reshape(-1, N // 2, WIDTH), reference.words(turned).reshape(N // 2, -1, WIDTH)
+    panels[:, rows] = words.swapaxes(0, 1)[:, rows]
     np.testing.assert_array_equal(target, expected)
 
 

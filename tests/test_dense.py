@@ -49,6 +49,18 @@ def test_transposed_panels(k: int, panels: int) -> None:
     np.testing.assert_array_equal(from_panels(target, N), expected)
 
 
+def test_transposed_panels_of_float64() -> None:
+    width = panel_width(np.float64)
+    k, N, Kp = width + 3, 2 * width, 2 * width
+    matrix = np.random.default_rng(3).standard_normal((k, N))
+    target = np.full(Kp * N, np.nan)
+    flat = np.ascontiguousarray(matrix.reshape(k, -1, width).swapaxes(0, 1)).ravel()
+    transpose_panels(flat, k, N, target, 0, 2)
+    expected = np.zeros((N, Kp))
+    expected[:, :k] = matrix.T
+    np.testing.assert_array_equal(target.reshape(-1, N, width).swapaxes(0, 1).reshape(N, Kp), expected)
+
+
 def test_transposed_panels_by_shares() -> None:
     k, N, Kp = 3 * WIDTH + 2, 4 * WIDTH, 4 * WIDTH
     matrix = random_array(2, k, N)

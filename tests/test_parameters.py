@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gencli.config import CellName, NetworkConfig
 from gencli.errors import ModelFileError
+from gencli.kernels.tile import panel_width
 from gencli.network import cell_named
 from gencli.parameters import Layout, initial_values
 from tests.network_cases import KINDS, H, V, random_tensors
@@ -133,6 +134,23 @@ def test_biases_begin_at_zero_but_the_forget_gates_at_one(cell):
         for gate, name in enumerate(cells.GATES[cell]):
             part = values[f"layers.{layer}.bias"][gate * H : (gate + 1) * H]
             np.testing.assert_array_equal(part, 1.0 if name == "f" else 0.0, err_msg=f"{layer} {name}")
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(configs(), st.sampled_from(["float32", "float64"]), st.integers(1, 9))
+def test_the_parts_of_shares_adjoin_and_no_panel_lies_in_two_of_them(config, dtype, shares):
+    layout = layout_of(config, dtype)
+    parts = [layout.part(share, shares) for share in range(shares)]
+    edges = [0, *(last for _, last in parts)]
+    assert [first for first, _ in parts] == edges[:-1] == sorted(edges[:-1])
+    assert edges[-1] == layout.size
+    width = panel_width(dtype)
+    for name, tensor in layout.tensors.items():
+        place = layout.places[name]
+        unit = width * (tensor.rows if tensor.in_panels else 1)
+        assert all((edge - place.start) % unit == 0 for edge in edges if place.start <= edge < place.stop), name
+        assert all(abs(edge - layout.size * n // shares) < unit for n, edge in enumerate(edges)
+                   if place.start <= edge < place.stop), name  # fmt: skip
 
 
 def test_tables_are_drawn_with_the_deviation_of_their_kind():
