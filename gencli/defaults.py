@@ -38,8 +38,8 @@ SHORT_TABLE = (
     Defaults(3_000, 128, 1, 0.5, 8, 32, 60, 0.01, 0.3, 0.4, 0.03, 3, 64),
     Defaults(60_000, 192, 1, 0.5, 8, 32, 20, 0.015, 0.3, 0.4, 0.03, 3, 64),
     Defaults(1_000_000, 192, 1, 0.15, 16, 32, 14, 0.02, 0.1, 0.0, 0.03, 4, 64, 0.17),
-    Defaults(10_000_000, 256, 1, 0.1, 32, 32, 4, 0.01),
-    Defaults(math.inf, 384, 1, 0.0, 32, 48, 0.5, 0.006),
+    Defaults(10_000_000, 256, 1, 0.05, 32, 32, 4, 0.025, cell="rms-lstm"),
+    Defaults(math.inf, 384, 1, 0.0, 32, 48, 0.5, 0.012, cell="rms-lstm"),
 )
 # Running text by character. Tiny Shakespeare with 192 units after ten seconds: batches of 8 x 32 and a rate of 0.02 are
 # at 1.57 nats a character, 16 x 64 at 1.63, 64 x 64 and a rate of 0.004 at 2.04. With 256 units after five passes
@@ -58,8 +58,8 @@ TABLE = (
     Defaults(100_000, 192, 1, 0.25, 8, 32, 20, 0.015, 0.2, 0.3, 0.03, 3, 64),
     Defaults(400_000, 256, 1, 0.3, 8, 32, 12, 0.015, 0.0, 0.2, average=6, more_dropout=0.2),
     Defaults(3_000_000, 256, 1, 0.05, 8, 32, 5, 0.025, average=6, more_dropout=0.17, cell="rms-lstm"),
-    Defaults(30_000_000, 384, 1, 0.1, 16, 48, 2, 0.01),
-    Defaults(math.inf, 512, 1, 0.0, 32, 64, 0.2, 0.006),
+    Defaults(30_000_000, 384, 1, 0.05, 16, 48, 2, 0.017, cell="rms-lstm"),
+    Defaults(math.inf, 512, 1, 0.0, 32, 64, 0.2, 0.012, cell="rms-lstm"),
 )
 # The same for words, chosen on the bundled tales, tiny Shakespeare and the Brown corpus.
 WORD_TABLE = (

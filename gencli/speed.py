@@ -14,7 +14,7 @@ STEPS, ROWS, UNITS, COLUMNS = 32, 8, 256, 1024  # a step's window, and the recur
 TURNS = 20  # 0.3 to 1 ms each; the fastest counts, for nothing makes a processor faster than it is
 # Training multiplies each parameter three times a token, and does much else: tiny Shakespeare by 256 units on two
 # threads, on a Zen 5, against the product's own speed on one.
-SHARE = 0.4
+SHARE = 0.27
 
 
 def learning_speed(halved: bool) -> float:
