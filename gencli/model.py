@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from gencli.codecs.music import MusicCodec
 from gencli.config import TEMPERATURES, Precision, SampleConfig, check
 from gencli.errors import ModelFileError, OptionError
 from gencli.improvising import Wishes, improvise
-from gencli.kernels.threads import Team
+from gencli.kernels.threads import Team, default_threads
 from gencli.model_file import ModelInfo, StoredModel, read_model
 from gencli.music.lead_sheet import LeadSheet
 from gencli.music.tunes import read_tunes
@@ -41,11 +40,6 @@ class Sample:
     novel: bool | None  # whether it is none of the corpus's documents; None where the corpus was one long text
     seed: int
     index: int  # which of the seed's samples
-
-
-def default_threads() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Model:

@@ -240,7 +240,7 @@ def train(
     began = time.perf_counter() - min(time.process_time(), STARTING)
     from gencli.choices import Choices
     from gencli.cli.training_run import Request, carry_out, check_outputs
-    from gencli.model import default_threads
+    from gencli.kernels.threads import default_threads
 
     given = locals()
     choices = Choices(**{field.name: given[field.name] for field in fields(Choices)})
