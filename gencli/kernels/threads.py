@@ -14,13 +14,13 @@ from gencli.kernels.spin import spin
 Job = Callable[[int, int], None]  # (share, shares)
 # Turns of some ten nanoseconds. A thread that waits spins before it sleeps; one that is called lets the caller reach
 # its first kernel, and so give up the interpreter's lock, before it asks for that lock itself.
-TURNS, AFTER_CALL, AFTER_END = 10_000, 500, 150
+TURNS, AFTER_CALL, AFTER_END = 10_000, 250, 150
 LINE = 8  # words of a cache line
 
 
 def bounds(count: int, share: int, shares: int) -> tuple[int, int]:
     """The part [first, last) of `count` things that share number `share` of `shares` gets, sizes as equal as can be."""
-    return count * share // shares, count * (share + 1) // shares
+    return -(-count * share // shares), -(-count * (share + 1) // shares)
 
 
 def default_threads() -> int:
