@@ -207,7 +207,7 @@ def _defaults(
 ) -> Defaults:
     """The tables' settings for this corpus, budget and cell; a budget is weighed against this processor's speed."""
     scale: dict[str, Any] = {"minutes": choices.minutes, "preset": choices.preset}
-    if choices.minutes is not None:
+    if choices.minutes is not None and codec.level == "char":
         scale["speed"] = learning_speed(settled_precision(choices.precision) == "bfloat16")
     row = defaults_for(codec.level, mode, tokens, **scale)
     return of_cell(row, choices.cell if network is None else network.cell)

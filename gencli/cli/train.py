@@ -117,7 +117,7 @@ def train(
     ] = None,
     cell: Annotated[
         CellName | None,
-        typer.Option(help=f"The recurrent cell. Default: {NETWORK_DEFAULT.cell}.", rich_help_panel=NETWORK),
+        typer.Option(help=f"The recurrent cell; {CHOSEN}.", rich_help_panel=NETWORK),
     ] = None,
     preset: Preset = "medium",
     hidden_size: Annotated[

@@ -10,8 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from gencli.kernels.compile import kernel
-from gencli.kernels.vector import REGISTER_BYTES, load, store
-from gencli.kernels.vector import spread as fill
+from gencli.kernels.vector import REGISTER_BYTES, load, spread, store
 
 WORD = ir.IntType(32)
 
@@ -44,13 +43,13 @@ def _scramble(typing: Any, word: Any) -> Any:
 def _dropped(typing: Any, value: Any, row: Any, unit: Any, threshold: Any) -> Any:
     """Lanes of the value, zero where 32 random bits, named by the row and by units from `unit` on, are too few."""
     words = ir.VectorType(WORD, value.count)
-    spread = [0x9E3779B1 * lane & 0xFFFFFFFF for lane in range(value.count)]
+    units = [0x9E3779B1 * lane & 0xFFFFFFFF for lane in range(value.count)]
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         value, row, unit, threshold = args
         first = builder.add(row, builder.mul(builder.trunc(unit, WORD), ir.Constant(WORD, 0x9E3779B1)))
-        bits = _finalise(builder, builder.add(fill(builder, first, words), ir.Constant(words, spread)))
-        kept = builder.icmp_unsigned(">=", bits, fill(builder, threshold, words))
+        bits = _finalise(builder, builder.add(spread(builder, first, words), ir.Constant(words, units)))
+        kept = builder.icmp_unsigned(">=", bits, spread(builder, threshold, words))
         return builder.select(kept, value, ir.Constant(value.type, None))
 
     return value(value, types.uint32, types.int64, types.uint32), codegen
