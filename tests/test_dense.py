@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gencli.kernels.dense import BLOCK, multiply_window, weight_gradient
+from gencli.kernels.dense import BLOCK, GROUP, feed_window, multiply_window, weight_gradient
 from gencli.kernels.repack import transpose_panels
 from gencli.kernels.tile import padded, panel_width
 
@@ -72,6 +72,17 @@ def test_transposed_panels_by_shares() -> None:
     assert (np.delete(found, np.r_[written], axis=0) == GUARD).all()
 
 
+@pytest.mark.parametrize(("first", "last"), [(0, 9), (2, 9), (4, 4)])
+def test_a_window_is_fed_bias_and_product(first: int, last: int) -> None:
+    T, B, k, N = 3, 9, 21, 2 * WIDTH
+    x, matrix, bias = random_array(3, T, B, 32), random_array(4, k, N), random_array(5, N)
+    out, expected = (np.full((T, B, N), GUARD, np.float32) for _ in range(2))
+    feed_window(x, k, in_panels(matrix), bias, out, first, last)
+    expected[:, first:last] = bias
+    multiply_window(x, k, in_panels(matrix), expected, 1, first, last)
+    np.testing.assert_array_equal(out, expected)
+
+
 @pytest.mark.parametrize("accumulate", [0, 1])
 @pytest.mark.parametrize(("first", "last"), [(0, 9), (0, 1), (2, 9), (4, 4)])
 def test_products_of_a_window(accumulate: int, first: int, last: int) -> None:
@@ -98,7 +109,7 @@ def gathered(
     gradient = np.full(panels * k * WIDTH, GUARD, np.float32)
     d_bias = np.full(d_out.shape[2], GUARD, np.float32)
     for first, last in parts:
-        scratch = np.full((BLOCK, WIDTH), np.nan, np.float32)
+        scratch = np.full((GROUP, BLOCK, WIDTH), np.nan, np.float32)
         weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, 0, first, last)
     return from_panels(gradient, k), d_bias
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from gencli.cells.cell import Cell
 from gencli.config import CellName
 from gencli.kernels.compile import OPTIONS, pasted
-from gencli.kernels.dense import multiply_window
+from gencli.kernels.dense import feed_window, multiply_window
 from gencli.kernels.heads import AdaptiveHead, FullHead, scratch_columns
-from gencli.kernels.lookup import look_up, repeat_bias
+from gencli.kernels.lookup import look_up
 from gencli.kernels.tile import padded
 
 Array = NDArray[Any]
@@ -145,8 +145,8 @@ def step(cell, weights, work, state, memory, first, last):
         if i == 0:
             _first_input(weights, work, first, last)
         else:
-            repeat_bias(weights.bias[i], work.gates, first, last)
-            multiply_window(work.output, weights.hidden_size, weights.input[i - 1], work.gates, 1, first, last)
+            inner = (weights.hidden_size, weights.input[i - 1], weights.bias[i])
+            feed_window(work.output, *inner, work.gates, first, last)
         _forward(cell, weights, i, work, state[i], memory[i], first, last)
         for b in range(first, last):
             for j in range(state.shape[3]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gencli.kernels.bfloat16 import store_pairs
 from gencli.kernels.compile import kernel
+from gencli.kernels.lookup import repeat_bias
 from gencli.kernels.product import product
 from gencli.kernels.tile import PANEL_BYTES, size_of, tile_rows
 from gencli.kernels.vector import REGISTER_BYTES, address, load, splat, store
@@ -27,11 +28,24 @@ def multiply_window(x, k, weights, out, accumulate, first, last):
 
 
 @kernel
+def feed_window(x, k, weights, bias, out, first, last):
+    """out[t, b] = bias + x[t, b, :k] @ W, arrays as in multiply_window: each step's sums begin in the caches."""
+    T, B, N = out.shape
+    X = x.shape[2]
+    panels = N // (PANEL_BYTES // out.itemsize)
+    for t in range(T):
+        row = t * B + first
+        repeat_bias(bias, out[t : t + 1], first, last)
+        product(x, row * X, X, last - first, k, weights, k, panels, out, row * N, N, 1)
+
+
+@kernel
 def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, first, last):
     """dW (+)= x^T d_out over all steps and rows, for panels [first, last) from column `offset` on; d_bias likewise.
 
     x (T, B, X), of which k columns are used; d_out (T, B, N); gradient: panels of k rows, overwritten unless
-    `accumulate` is not 0; d_bias (N,); scratch (BLOCK, width). Rows are added in one fixed order, whatever the panels.
+    `accumulate` is not 0; d_bias (N,); scratch (GROUP, BLOCK, width). Rows are added in one fixed order, whatever the
+    panels.
     """
     T, B, N = d_out.shape
     X = x.shape[2]
@@ -42,21 +56,21 @@ def weight_gradient(x, k, d_out, offset, gradient, d_bias, scratch, accumulate, 
     if accumulate == 0:
         for column in range(offset + first * width, offset + last * width, lanes):
             store(d_bias, column, splat(zero))
-    packed = address(scratch, 0)
     for begin in range(0, T * B, BLOCK):
         rows = min(BLOCK, T * B - begin)
-        held = 1 if begin > 0 else accumulate
-        for p in range(first, last):
+        left, held = address(x, begin * X), 1 if begin > 0 else accumulate
+        for p in range(first, last, GROUP):
+            group = min(GROUP, last - p) * width
             column = offset + p * width
-            for j in range(0, width, lanes):
-                total = load(d_bias, column + j)
-                for r in range(rows):
-                    value = load(d_out, (begin + r) * N + column + j)
-                    total = total + value
-                    store(scratch, r * width + j, value)
-                store(d_bias, column + j, total)
-            left, place = address(x, begin * X), address(gradient, p * k * width)
-            tile_rows(zero, left, item, X * item, k, packed, rows, place, PANEL_BYTES, held)
+            for r in range(rows):
+                at = (begin + r) * N + column
+                for j in range(0, group, lanes):
+                    value = load(d_out, at + j)
+                    store(d_bias, column + j, load(d_bias, column + j) + value)
+                    store(scratch, (j // width * BLOCK + r) * width + j % width, value)
+            for q in range(group // width):
+                panel, place = address(scratch, q * BLOCK * width), address(gradient, (p + q) * k * width)
+                tile_rows(zero, left, item, X * item, k, panel, rows, place, PANEL_BYTES, held)
 
 
 @kernel

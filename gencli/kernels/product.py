@@ -24,16 +24,15 @@ def full_product(like, x, x_row, m, k, weights, panel_rows, count, out, out_row,
     item = size_of(like)
     panel_step = panel_rows * PANEL_BYTES
     if m == 1:
-        tile_panels(like, x, weights, panel_step, k, count, out, accumulate)
+        for done in range(0, k, DEPTH):
+            depth, held = min(DEPTH, k - done), accumulate if done == 0 else 1
+            tile_panels(like, x + done * item, weights + done * PANEL_BYTES, panel_step, depth, count, out, held)
         return
     for _ in range(count):
-        done, held = 0, accumulate
-        while done < k:
-            depth = min(DEPTH, k - done)
+        for done in range(0, k, DEPTH):
+            depth, held = min(DEPTH, k - done), accumulate if done == 0 else 1
             panel = weights + done * PANEL_BYTES
             tile_rows(like, x + done * item, x_row, item, m, panel, depth, out, out_row, held)
-            held = 1
-            done += depth
         weights += panel_step
         out += PANEL_BYTES
 

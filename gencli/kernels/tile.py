@@ -2,8 +2,8 @@
 
 Weights lie in panels of `panel_width` columns, k-major: panel p of a (K, N) matrix is the contiguous block
 W[:, p * width : (p + 1) * width]. A tile of ROWS x 2 registers stays in registers over the whole of k; plain loops
-cannot make Numba keep it there. Every tile adds its products in the order of k, one fused multiply-add each, whatever
-its number of rows: a row's bits do not depend on the rows beside it.
+cannot make Numba keep it there. Every tile adds its products in the order of k, one fused multiply-add each, and then
+what C holds, whatever its number of rows: a row's bits do not depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from gencli.kernels.bfloat16 import WORDS, dot
 from gencli.kernels.compile import kernel, processor
-from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, scalar_of, spread, suffix, vector_of
+from gencli.kernels.vector import REGISTER_BYTES, call_intrinsic, prefetch_at, scalar_of, spread, suffix, vector_of
 
 VECTORS = 2  # registers side by side in a panel
 PANEL_BYTES = VECTORS * REGISTER_BYTES
@@ -88,22 +88,29 @@ class _TileCode:
             for j in range(self.vectors)
         ]
 
-    def start(self, accumulate: Any, places: list[Any]) -> list[Any]:
-        """The sums before k = 0: what C holds, or zero."""
+    def start(self, places: list[Any]) -> list[Any]:
+        """The sums before k = 0. With bfloat16 what C holds, which is added at the end, is called for meanwhile.
+
+        Full precision, twice as long in its loop, and with twice the weights in the caches, is slower for it.
+        """
+        for place in places if self.halved else ():
+            prefetch_at(self.builder, place)
+        return [ir.Constant(self.vector, [0.0] * self.vector.count)] * len(places)
+
+    def finish(self, sums: list[Any], places: list[Any], accumulate: Any) -> None:
+        """Write the sums to C, or add them to what it holds."""
         b = self.builder
-        before, loading, begin = b.block, b.append_basic_block("load"), b.append_basic_block("begin")
-        b.cbranch(b.icmp_signed("!=", accumulate, self.number(0)), loading, begin)
-        b.position_at_end(loading)
-        held = [self.read(place, self.vector) for place in places]
-        b.branch(begin)
-        b.position_at_end(begin)
-        sums = []
-        for value in held:
-            phi = b.phi(self.vector)
-            phi.add_incoming(ir.Constant(self.vector, [0.0] * self.vector.count), before)
-            phi.add_incoming(value, loading)
-            sums.append(phi)
-        return sums
+        with b.if_else(b.icmp_signed("!=", accumulate, self.number(0))) as (adding, writing):
+            with adding:
+                for place, value in zip(places, sums, strict=True):
+                    self.write(b.fadd(self.read(place, self.vector), value), place)
+            with writing:
+                for place, value in zip(places, sums, strict=True):
+                    self.write(value, place)
+
+    def write(self, value: Any, address: Any) -> None:
+        """Store a register at an address."""
+        self.builder.store(value, self.at(address, self.vector)).align = self.align
 
     def weights(self, panel: Any, column: Any, panel_step: Any) -> list[Any]:
         """The registers of one row of each panel; `column` is the row's place in the first."""
@@ -152,9 +159,8 @@ def _lay(builder: Any, shape: tuple[Any, Any], like: Any, left: Any, weights: An
     (a, a_row, a_k), (panel, panel_step), (c, c_row, add) = left, weights, sums
     code = _TileCode(builder, dtype, rows, panels, like == types.uint32)
     places = code.places(c, c_row)
-    found = code.loop(code.start(add, places), a, a_row, a_k, panel, panel_step, k)
-    for place, value in zip(places, found, strict=True):
-        builder.store(value, code.at(place, code.vector)).align = code.align
+    found = code.loop(code.start(places), a, a_row, a_k, panel, panel_step, k)
+    code.finish(found, places, add)
 
 
 @intrinsic(prefer_literal=True)
@@ -162,7 +168,7 @@ def _tile(typing, rows, like, a, a_row, a_k, panel, k, c, c_row, add):
     """C (rows, width) (+)= A (rows, k) @ panel; places and steps in bytes.
 
     `like`, a number, gives the type: float64, float32, or uint32 for pairs of bfloat16, k then counting pairs.
-    `add` is 0 to overwrite C, else its sums begin with what C holds.
+    `add` is 0 to overwrite C, else the sums are added to what C holds.
     """
 
     def codegen(context, builder, sig, args):

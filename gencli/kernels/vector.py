@@ -148,6 +148,14 @@ def call_intrinsic(builder: Any, name: str, result: ir.Type, args: list[Any]) ->
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
 
 
+def prefetch_at(builder: Any, address: Any) -> None:
+    """LLVM code that calls the cache line at an address into the caches; any address will do."""
+    pointer = builder.inttoptr(address, ir.IntType(8).as_pointer())
+    word = ir.IntType(32)
+    reading, near, data = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
+    call_intrinsic(builder, "llvm.prefetch.p0i8", ir.VoidType(), [pointer, reading, near, data])
+
+
 def suffix(vector: ir.VectorType) -> str:
     """The end of an LLVM function's name for a vector type, such as v16f32."""
     return f"v{vector.count}f{32 if isinstance(vector.element, ir.FloatType) else 64}"

@@ -120,14 +120,13 @@ class Learning:
             layer.state[0, first:last] = state.hidden[i, first:last] * kept
             if layer.cell.has_memory:
                 layer.memory[0, first:last] = state.memory[i, first:last] * kept
+            below = self._below(i)
             if i == 0:
                 self.parts.embedding.forward(fed, layer.gates[:T], first, last)
-            else:
-                layer.begin(T, first, last)
-            below = self._below(i)
-            if below is not None:
-                if i == 0:
+                if below is not None:
                     self._drop(below[:T], key, INPUT, first, last)
+                    layer.feed_more(below, T, first, last)
+            elif below is not None:
                 layer.feed(below, T, first, last)
             layer.forward(fed.keep, T, first, last)
             state.hidden[i, first:last] = layer.state[T, first:last]

@@ -79,5 +79,5 @@ class PackedWeights:
 
 def scratch_words(padded_k: int, dtype: Any) -> int:
     """Words of 32 bits that `gradient` needs for itself, by each thread."""
-    item = np.dtype(dtype).itemsize // 4
-    return int(BLOCK * max(panel_width(dtype) * item, (GROUP * panel_width(dtype) + padded_k) // 2))
+    width, item = panel_width(dtype), np.dtype(dtype).itemsize // 4
+    return int(BLOCK * max(GROUP * width * item, (GROUP * width + padded_k) // 2))

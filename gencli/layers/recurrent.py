@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gencli.cells.cell import Cell
 from gencli.config import NetworkConfig
 from gencli.kernels.counter import drop_out, mix
-from gencli.kernels.dense import multiply_window
-from gencli.kernels.lookup import repeat_bias, repeat_bias_gradient
+from gencli.kernels.dense import feed_window, multiply_window
+from gencli.kernels.lookup import repeat_bias_gradient
 from gencli.kernels.threads import bounds
 from gencli.kernels.tile import padded, panel_width
 from gencli.layers.packed import PackedWeights
@@ -95,12 +95,13 @@ class RecurrentLayer:
         found = {} if self._dropping else {f"{name}.recurrent": self.recurrent}
         return found if self.input is None else found | {f"{name}.input": self.input}
 
-    def begin(self, T: int, first: int, last: int) -> None:
-        """Write the bias to the gates, to which the input side is added."""
-        repeat_bias(self.bias, self.gates[:T], first, last)
-
     def feed(self, below: Array, T: int, first: int, last: int) -> None:
-        """Add below @ W to the gates."""
+        """Write bias + below @ W to the gates."""
+        assert self.input is not None
+        feed_window(below[:T], self.input.k, self.input.forward, self.bias, self.gates[:T], first, last)
+
+    def feed_more(self, below: Array, T: int, first: int, last: int) -> None:
+        """Add below @ W to the gates, which hold the bias and more."""
         assert self.input is not None
         multiply_window(below[:T], self.input.k, self.input.forward, self.gates[:T], 1, first, last)
 

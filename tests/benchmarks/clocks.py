@@ -41,7 +41,7 @@ _CELL = "products and gates of the cell"
 PHASES = {
     "look_up": LOOK_UP,
     "look_up_gradient": LOOK_UP,
-    "repeat_bias": BETWEEN,
+    "feed_window": BETWEEN,
     "repeat_bias_gradient": GRADIENTS,
     "softmax_loss": SOFTMAX,  # its product with it, like that of its gradient below
     "weight_gradient": GRADIENTS,
