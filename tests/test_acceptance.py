@@ -159,8 +159,8 @@ def test_twenty_tunes_keep_within_what_players_do(source, own, request):
     for name, (low, high) in GATES.items():
         figures = [row[name] for row in rows]
         assert low <= mean(figures) <= high, (name, figures)
-        # The notes in the chord vary most: of real solos four in five lie within, of the bundled tunes three in four. Of
-        # sixty by each of three models of these, 85 to 93 % do over their own changes, 58 to 70 % over given ones.
+        # The notes in the chord vary most: of real solos four in five lie within, of the bundled tunes three in four;
+        # of sixty by each of three models of these 85 to 93 % over their own changes, 58 to 70 % over given ones.
         least = 0.8 if name != "in chord" else 0.65 if own else 0.5
         assert sum(low <= figure <= high for figure in figures) >= least * TUNES, (name, sorted(figures))
     assert sum(row["in chord"] > row["chance"] for row in rows) >= 0.95 * TUNES  # of 720 tunes one was not
