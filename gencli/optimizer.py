@@ -77,7 +77,7 @@ class AdamW:
         decayed, shrink = network.layout.decayed, rate * config.weight_decay
         weight = config.average / (self.steps + config.average - 1) if config.average > 0 else 0.0
 
-        rest = (weight, config.beta1, config.beta2, correction2)
+        rest = (weight, (config.beta1, config.beta2, correction2))
 
         def job(share: int, shares: int) -> None:
             """One thread's range of the flat vectors, and what is packed of it while the caches hold it."""

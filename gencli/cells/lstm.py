@@ -7,6 +7,7 @@ Gates in the order u, f, o, c~; `extra` keeps tanh(c').
 from __future__ import annotations
 
 from gencli.cells.cell import LANE_BYTES, Cell, RecurrentProduct
+from gencli.cells.lstm_row import gate_gradients, remember
 from gencli.kernels.activations import sigmoid, tanh
 from gencli.kernels.compile import kernel
 from gencli.kernels.product import product
@@ -32,16 +33,8 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
                 f = sigmoid(load(gates, g + Hp + j))
                 o = sigmoid(load(gates, g + 2 * Hp + j))
                 candidate = tanh(load(gates, g + 3 * Hp + j))
-                c = u * candidate + f * load(memory, s + j)
-                h = tanh(c)
-                store(gates, g + j, u)
-                store(gates, g + Hp + j, f)
-                store(gates, g + 2 * Hp + j, o)
-                store(gates, g + 3 * Hp + j, candidate)
-                store(extra, s + j, h)
-                store(output, s + j, o * h)
-                store(state, s + B * Hp + j, o * h * kept)
-                store(memory, s + B * Hp + j, c * kept)
+                places = (output, state, memory, s + j, s + B * Hp + j, kept)
+                remember((u, f, o, candidate), gates, g + j, Hp, extra, s + j, *places)
 
 
 @kernel
@@ -60,16 +53,11 @@ def backward(
             g, s = (t * B + b) * N, (t * B + b) * Hp
             kept = keep[t + 1, b]
             for j in range(0, Hp, lanes):
-                u, f = load(gates, g + j), load(gates, g + Hp + j)
-                o, candidate = load(gates, g + 2 * Hp + j), load(gates, g + 3 * Hp + j)
-                h = load(extra, s + j)
                 da = load(d_output, s + j) + load(d_state, b * Hp + j) * kept
-                dc = load(d_memory, b * Hp + j) * kept + da * o * (1.0 - h * h)
-                store(gates, g + j, dc * candidate * u * (1.0 - u))
-                store(gates, g + Hp + j, dc * load(memory, s + j) * f * (1.0 - f))
-                store(gates, g + 2 * Hp + j, da * h * o * (1.0 - o))
-                store(gates, g + 3 * Hp + j, dc * u * (1.0 - candidate * candidate))
-                store(d_memory, b * Hp + j, dc * f)
+                after = load(d_memory, b * Hp + j) * kept
+                h, before = load(extra, s + j), load(memory, s + j)
+                dc, _, _, _ = gate_gradients(gates, g + j, Hp, h, before, da, after)
+                store(d_memory, b * Hp + j, dc)
         row = (t * B + first) * N
         product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)
 

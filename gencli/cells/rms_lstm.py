@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from gencli.cells.cell import LANE_BYTES, Cell, RecurrentProduct
+from gencli.cells.lstm_row import gate_gradients, remember
 from gencli.kernels.activations import sigmoid, tanh
 from gencli.kernels.compile import inlined, kernel
 from gencli.kernels.product import product
@@ -52,16 +53,8 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
                 f = sigmoid(fma(load(extra, e + Hp + j), scale, load(gates, g + Hp + j)))
                 o = sigmoid(fma(load(extra, e + 2 * Hp + j), scale, load(gates, g + 2 * Hp + j)))
                 candidate = tanh(fma(load(extra, e + 3 * Hp + j), scale, load(gates, g + 3 * Hp + j)))
-                c = u * candidate + f * load(memory, s + j)
-                h = tanh(c)
-                store(gates, g + j, u)
-                store(gates, g + Hp + j, f)
-                store(gates, g + 2 * Hp + j, o)
-                store(gates, g + 3 * Hp + j, candidate)
-                store(extra, e + N + j, h)
-                store(output, s + j, o * h)
-                store(state, s + B * Hp + j, o * h * kept)
-                store(memory, s + B * Hp + j, c * kept)
+                places = (output, state, memory, s + j, s + B * Hp + j, kept)
+                remember((u, f, o, candidate), gates, g + j, Hp, extra, e + N + j, *places)
 
 
 @kernel
@@ -80,16 +73,11 @@ def backward(
             g, s, e = (t * B + b) * N, (t * B + b) * Hp, (t * B + b) * E
             kept = keep[t + 1, b]
             for j in range(0, Hp, lanes):
-                u, f = load(gates, g + j), load(gates, g + Hp + j)
-                o, candidate = load(gates, g + 2 * Hp + j), load(gates, g + 3 * Hp + j)
-                h = load(extra, e + N + j)
                 da = load(d_output, s + j) + load(d_state, b * Hp + j) * kept
-                dc = load(d_memory, b * Hp + j) * kept + da * o * (1.0 - h * h)
-                store(gates, g + j, dc * candidate * u * (1.0 - u))
-                store(gates, g + Hp + j, dc * load(memory, s + j) * f * (1.0 - f))
-                store(gates, g + 2 * Hp + j, da * h * o * (1.0 - o))
-                store(gates, g + 3 * Hp + j, dc * u * (1.0 - candidate * candidate))
-                store(d_memory, b * Hp + j, dc * f)
+                after = load(d_memory, b * Hp + j) * kept
+                h, before = load(extra, e + N + j), load(memory, s + j)
+                dc, _, _, _ = gate_gradients(gates, g + j, Hp, h, before, da, after)
+                store(d_memory, b * Hp + j, dc)
             _normalised_gradient(gates, g, extra, e, Hp, 4 * hidden_size)
         row = (t * B + first) * E
         product(extra, row, E, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)

@@ -27,15 +27,14 @@ def squared_norms(gradient, limit, sums, first, last):
 
 
 @kernel
-def adamw(
-    parameters, gradient, mean, variance, averaged, scale, rate, shrink, share, beta1, beta2, correction, first, last
-):
+def adamw(parameters, gradient, mean, variance, averaged, scale, rate, shrink, share, moments, first, last):
     """One step on elements [first, last): p -= rate * m / (sqrt(v / correction) + 1e-8) + shrink * p.
 
-    The gradient counts `scale` times; mean m and variance v are its running moments. `rate` already holds the
-    correction of m, 1 / (1 - beta1^t); `correction` is that of v, 1 - beta2^t. A share above 0 then moves the average:
-    averaged += share * (p - averaged). The bounds are whole registers.
+    The gradient counts `scale` times; mean m and variance v are its running moments, of `moments` (beta1, beta2,
+    correction). `rate` already holds the correction of m, 1 / (1 - beta1^t); that of v is 1 - beta2^t. A share above 0
+    then moves the average: averaged += share * (p - averaged). The bounds are whole registers.
     """
+    beta1, beta2, correction = moments
     lanes = REGISTER_BYTES // parameters.itemsize
     type_of = parameters.dtype.type
     for j in range(first, last, lanes):

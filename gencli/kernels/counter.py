@@ -46,6 +46,7 @@ def _dropped(typing: Any, value: Any, row: Any, unit: Any, threshold: Any) -> An
     units = [0x9E3779B1 * lane & 0xFFFFFFFF for lane in range(value.count)]
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        """A word for each lane, compared."""
         value, row, unit, threshold = args
         first = builder.add(row, builder.mul(builder.trunc(unit, WORD), ir.Constant(WORD, 0x9E3779B1)))
         bits = _finalise(builder, builder.add(spread(builder, first, words), ir.Constant(words, units)))
