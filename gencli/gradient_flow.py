@@ -114,6 +114,6 @@ def _step_back(layer: RecurrentLayer, keep: Array, d_output: Array, T: int) -> t
     memory = layer.memory[around] if cell.has_memory else layer.memory
     extra = layer.extra[here].copy() if cell.extra_width else layer.extra
     arrays = (keep, layer.state[around], memory, extra, d_output, d_carry)
-    cell.backward(gates, layer.recurrent.backward, layer.peephole, *arrays, layer.hidden_size, layer.relu, 0, B)
+    cell.backward(gates, layer.recurrent.backward, layer.peephole, *arrays, (layer.hidden_size, layer.relu), 0, B)
     d_carry[:, keep[0] == 0] = 0  # the kernels hand it on whatever starts at their first step
     return gates, [d_carry[0], d_carry[1]] if cell.has_memory else [d_carry[0]]

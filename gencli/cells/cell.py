@@ -11,6 +11,7 @@ Arrays that every cell's kernels share, for T steps, B rows, H units (padded to 
     output  (T, B, Hp)      a as it leaves step t
     d_carry (2, B, Hp)      gradients on their way from a step to the one before it: of a, and of c where there is one
 
+Backward passes receive H and the index of the activation as one pair, `settings`.
 A kernel works on rows [first, last) alone: threads own rows and never meet inside a pass.
 """
 

@@ -38,9 +38,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(
-    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
-):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, settings, first, last):
     """Gradients before activation, into `gates`; da and dc go from step to step in d_carry."""
     T, B, N = gates.shape
     Hp = N // 4

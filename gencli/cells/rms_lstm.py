@@ -58,9 +58,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(
-    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
-):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, settings, first, last):
     """Gradients before activation, into `gates`, and of r, into `extra`; da and dc go from step to step in d_carry."""
     T, B, N = gates.shape
     Hp, E = N // 4, extra.shape[2]
@@ -78,7 +76,7 @@ def backward(
                 h, before = load(extra, e + N + j), load(memory, s + j)
                 dc, _, _, _ = gate_gradients(gates, g + j, Hp, h, before, da, after)
                 store(d_memory, b * Hp + j, dc)
-            _normalised_gradient(gates, g, extra, e, Hp, 4 * hidden_size)
+            _normalised_gradient(gates, g, extra, e, Hp, 4 * settings[0])
         row = (t * B + first) * E
         product(extra, row, E, last - first, N, recurrent_t, N, panels, d_state, first * Hp, Hp, 0)
 

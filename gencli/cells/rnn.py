@@ -32,9 +32,7 @@ def forward(gates, recurrent, peephole, keep, state, memory, extra, output, hidd
 
 
 @kernel
-def backward(
-    gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, hidden_size, relu, first, last
-):
+def backward(gates, recurrent_t, peephole, keep, state, memory, extra, d_output, d_carry, settings, first, last):
     """Gradient before activation, into `gates`: dz = (d_output + d_state) * (1 - a^2), or where a > 0 for relu."""
     T, B, N = gates.shape
     lanes = LANE_BYTES // gates.itemsize
@@ -48,7 +46,7 @@ def backward(
             for j in range(0, N, lanes):
                 a = load(gates, at + j)
                 da = load(d_output, at + j) + load(d_state, b * N + j) * kept
-                dz = da * positive(a) if relu else da * (1.0 - a * a)
+                dz = da * positive(a) if settings[1] else da * (1.0 - a * a)
                 store(gates, at + j, dz)
         row = (t * B + first) * N
         product(gates, row, N, last - first, N, recurrent_t, N, panels, d_state, first * N, N, 0)

@@ -115,7 +115,7 @@ class RecurrentLayer:
         """Turn the gates into their gradients, given d_output (T, B, Hp)."""
         weights = (self.recurrent.backward, self.peephole)
         arrays = (self.gates[:T], *weights, keep, self.state, self.memory, self.extra)
-        self.cell.backward(*arrays, d_output, self.d_carry, self.hidden_size, self.relu, first, last)
+        self.cell.backward(*arrays, d_output, self.d_carry, (self.hidden_size, self.relu), first, last)
 
     def feed_back(self, d_below: Array, T: int, first: int, last: int) -> None:
         """Write the gradient of what `feed` read to d_below, of its shape."""
