@@ -115,6 +115,12 @@ def test_more_minutes_call_for_a_larger_network_and_those_of_a_row_for_the_row()
     assert defaults_for("char", "line", 200_000, row_seconds(plain, 200_000) / 60) == plain
 
 
+def test_a_small_corpus_gets_no_network_that_only_learns_it_by_heart():
+    few, many = (defaults_for("char", "line", tokens, 60.0) for tokens in (11_000, 900_000))
+    assert few == defaults_for("char", "line", 11_000, preset="large")
+    assert many.hidden_size > 2 * few.hidden_size
+
+
 def test_minutes_hold_more_on_a_faster_processor():
     slow, fast = (defaults_for("char", "stream", 1_000_000, 1.0, speed=speed) for speed in (1e10, 4e10))
     assert slow.hidden_size < fast.hidden_size
@@ -123,7 +129,7 @@ def test_minutes_hold_more_on_a_faster_processor():
 
 def test_a_budget_of_minutes_is_weighed_against_this_processors_speed(plan_of, monkeypatch):
     asked = []
-    monkeypatch.setattr("gencli.recipe.learning_speed", lambda halved: asked.append(halved) or 1e9)
+    monkeypatch.setattr("gencli.recipe.learning_speed", lambda halved: asked.append(halved) or 1e6)
     slow = plan_of(minutes=0.5, precision="float32")
     monkeypatch.setattr("gencli.recipe.learning_speed", lambda halved: 1e12)
     assert plan_of(minutes=0.5).network.hidden_size > slow.network.hidden_size
