@@ -95,9 +95,13 @@ def flow_line(cell: str, before: Flow, after: Flow) -> str:
 
 
 def norms_line(runs: Sequence[Norms]) -> str:
-    """What clipping saved in the first pair of trials."""
-    off, on = runs[0], runs[1]
-    if off.ran_away or off.last_loss > 1.05 * on.last_loss:
-        ended = "left the finite numbers" if off.ran_away else f"ended at a loss of {off.last_loss:.2f}"
-        return f"plain steps: unclipped it {ended}, clipped at {on.trial.clip:g} at {on.last_loss:.2f}"
+    """What clipping saved in the first pair of plain trials, unclipped and clipped, in which it saved anything."""
+    pairs = [(off, on) for off, on in zip(runs[::2], runs[1::2], strict=True) if off.trial.update == "plain"]
+    for off, on in pairs:
+        if off.ran_away or off.last_loss > 1.05 * on.last_loss:
+            factor = off.trial.factor
+            begun = "plain steps" if factor == 1 else f"plain steps, recurrent weights times {factor:g}"
+            ended = "left the finite numbers" if off.ran_away else f"ended at a loss of {off.last_loss:.2f}"
+            return f"{begun}: unclipped it {ended}, clipped at {on.trial.clip:g} at {on.last_loss:.2f}"
+    off, on = pairs[0]
     return f"plain steps: clipping changed little, {off.last_loss:.2f} without and {on.last_loss:.2f} with it"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
+from gencli.display_cells import norms_line
+from gencli.gradient_norms import Norms, Trial
 from tests.conftest import SMALL
 
 STEPS = ("--max-steps", "30")
@@ -116,3 +119,15 @@ def test_the_first_column_is_of_fresh_weights_and_the_second_of_trained_ones(rem
     untrained, trained = zip(*((rows[20][0], rows[20][1]) for rows in (short, longer)), strict=True)
     assert untrained[0] == untrained[1]
     assert trained[0] != trained[1]
+
+
+def test_the_line_on_clipping_speaks_of_the_first_pair_in_which_it_mattered():
+    def ran(update, factor, clip, last):
+        return Norms(Trial(update, 2.0, factor, clip), (1.0,), (last,))
+
+    same, saved = [ran("plain", 1.0, clip, 2.5) for clip in (0.0, 1.0)], ran("plain", 2.0, 1.0, 3.8)
+    adamw = [ran("AdamW", 1.0, clip, last) for clip, last in ((0.0, 9.0), (1.0, 2.0))]
+    lost = norms_line([*same, ran("plain", 2.0, 0.0, math.inf), saved, *adamw])
+    assert lost.startswith("plain steps, recurrent weights times 2: unclipped it left the finite numbers")
+    assert lost.endswith("at 3.80")
+    assert "changed little" in norms_line([*same, ran("plain", 2.0, 0.0, 3.8), saved, *adamw])
