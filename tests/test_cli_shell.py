@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,15 @@ def test_corpora(gencli):
         assert record["name"] in table.out
         assert record["documents"] > 0
         assert Path(record["path"]).exists()
+
+
+def test_numpy_starts_no_threads_of_its_own(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")  # so that it is as it was afterwards
+    monkeypatch.setattr("sys.argv", ["gencli", "--version"])
+    with pytest.raises(SystemExit):
+        run()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "4"  # the user's word
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    with pytest.raises(SystemExit):
+        run()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"

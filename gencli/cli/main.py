@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -50,4 +51,6 @@ def gencli(
 
 def run() -> None:
     """Run the command line and exit."""
+    # NumPy's own products are few and small, and its threads wait long for one another where other programs run too.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guarded(lambda: app(prog_name="gencli"))
