@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gencli.cli import corpora
+from gencli.cli.main import run
 from gencli.cli.shell import describe
 from gencli.errors import CorpusError
 from tests.conftest import RUN
